@@ -1,0 +1,177 @@
+//! The pool: segments that wait to be written, and the count of all bytes that the log holds.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+
+use memmap2::{Advice, MmapMut, MmapOptions};
+
+use super::memory::{Buffer, Segment, Writer};
+
+/// How many faulted-in segments wait ahead of the lanes, so that no request pays for page faults.
+const AHEAD: usize = 2;
+
+/// Where lanes take segments from and where they return to. Shared by all; touched once a segment, not once a request.
+pub(crate) struct Pool {
+    segment_bytes: usize,
+    limit: usize,
+    state: Mutex<State>,
+    wanted: Condvar,
+    serial: AtomicU64,
+    /// Bytes of segments of one record that are alive.
+    own: AtomicUsize,
+}
+
+struct State {
+    /// Faulted in and ready.
+    ready: Vec<MmapMut>,
+    /// Bytes mapped: ready, and in use.
+    mapped: usize,
+    closed: bool,
+}
+
+// === impl Pool ===
+
+impl Pool {
+    pub(super) fn new(limit: usize, segment_bytes: usize) -> Arc<Self> {
+        Arc::new(Self {
+            segment_bytes,
+            limit,
+            state: Mutex::new(State { ready: Vec::new(), mapped: 0, closed: false }),
+            wanted: Condvar::new(),
+            serial: AtomicU64::new(1),
+            own: AtomicUsize::new(0),
+        })
+    }
+
+    /// Faults segments in ahead of need, until the pool is closed or dropped.
+    pub(super) fn prefault(pool: &Weak<Self>) {
+        while let Some(this) = pool.upgrade() {
+            let mut state = this.lock();
+            while !state.closed && (state.ready.len() >= AHEAD || !this.may_map(&state)) {
+                // Wakes now and then only to see whether the pool still has an owner.
+                let wait = this.wanted.wait_timeout(state, std::time::Duration::from_secs(1));
+                state = wait.unwrap_or_else(PoisonError::into_inner).0;
+                if Arc::strong_count(&this) == 1 {
+                    return;
+                }
+            }
+            if state.closed {
+                return;
+            }
+            state.mapped += this.segment_bytes;
+            drop(state);
+            let map = fault_in(this.segment_bytes);
+            let mut state = this.lock();
+            match map {
+                Some(map) => state.ready.push(map),
+                None => {
+                    state.mapped -= this.segment_bytes;
+                    drop(state);
+                    tracing::error!(bytes = this.segment_bytes, "cannot map memory for a segment");
+                    std::thread::sleep(std::time::Duration::from_millis(100));
+                }
+            }
+        }
+    }
+
+    /// A segment to write to; `None` when the limit is reached.
+    pub(super) fn take(self: &Arc<Self>) -> Option<Writer> {
+        let mut state = self.lock();
+        let map = state.ready.pop();
+        if map.is_none() && !self.may_map(&state) {
+            return None;
+        }
+        if map.is_none() {
+            state.mapped += self.segment_bytes;
+        }
+        drop(state);
+        self.wanted.notify_one();
+        let map = match map {
+            Some(map) => map,
+            None => fault_in(self.segment_bytes).or_else(|| {
+                self.lock().mapped -= self.segment_bytes;
+                None
+            })?,
+        };
+        Some(Segment::pooled(Buffer::mapped(map), self.next_serial(), Arc::downgrade(self)))
+    }
+
+    /// Counts `bytes` of a segment of one record; `false`, without counting, when the limit is reached.
+    pub(super) fn own_wanted(&self, bytes: usize) -> bool {
+        let used = self.used() + self.own.load(Ordering::Relaxed);
+        let fits = used.saturating_add(bytes) <= self.limit;
+        if fits {
+            self.own.fetch_add(bytes, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    /// Counts `bytes` of a segment of one record whatever the limit: what is copied forward frees more than it takes.
+    pub(super) fn own_taken(&self, bytes: usize) {
+        self.own.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn own_freed(&self, bytes: usize) {
+        self.own.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn own_bytes(&self) -> usize {
+        self.own.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn give_back(&self, map: MmapMut) {
+        let mut state = self.lock();
+        // What one-record segments took meanwhile is given up here, so that the sum stays under the limit.
+        match state.mapped + self.own.load(Ordering::Relaxed) > self.limit {
+            true => state.mapped -= self.segment_bytes,
+            false => state.ready.push(map),
+        }
+    }
+
+    /// Bytes of mapped segments in use.
+    pub(super) fn used(&self) -> usize {
+        let state = self.lock();
+        state.mapped.saturating_sub(state.ready.len() * self.segment_bytes)
+    }
+
+    /// Bytes of mapped segments that wait to be written.
+    pub(super) fn free(&self) -> usize {
+        self.lock().ready.len() * self.segment_bytes
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    pub(super) fn segment_bytes(&self) -> usize {
+        self.segment_bytes
+    }
+
+    pub(super) fn next_serial(&self) -> u64 {
+        self.serial.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.wanted.notify_all();
+    }
+
+    fn may_map(&self, state: &State) -> bool {
+        state.mapped + self.segment_bytes + self.own.load(Ordering::Relaxed) <= self.limit
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `bytes` of page-aligned memory with every page faulted in.
+fn fault_in(bytes: usize) -> Option<MmapMut> {
+    let mut map = MmapOptions::new().len(bytes).map_anon().ok()?;
+    // Huge pages fault in faster; where the kernel has none the advice changes nothing.
+    let _ = map.advise(Advice::HugePage);
+    if map.advise(Advice::PopulateWrite).is_err() {
+        map.chunks_mut(4096).filter_map(|page| page.first_mut()).for_each(|byte| *byte = 0);
+    }
+    Some(map)
+}

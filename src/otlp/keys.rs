@@ -1,0 +1,182 @@
+//! The attribute keys that somebody asked for. Every attribute of every span is looked up once, by length and hash; a
+//! key that nobody asked for costs that one probe and nothing more.
+
+use super::value::AnyValue;
+
+/// Longest key that can be asked for, in bytes.
+pub const MAX_KEY: usize = 255;
+
+/// A key's place in the table; indexes [`Picked`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(u16);
+
+/// The keys asked for, each with its [`Slot`].
+#[derive(Clone, Debug, Default)]
+pub struct KeyTable {
+    keys: Vec<Box<[u8]>>,
+    /// Open addressing: slot + 1, or 0 for a free place. The length is a power of two, at least twice the keys.
+    places: Vec<u16>,
+    /// One bit for each key length in use.
+    lengths: [u64; 4],
+}
+
+/// The values found for the keys of a [`KeyTable`] on one span, event or resource.
+#[derive(Clone, Debug)]
+pub struct Picked<'a> {
+    values: Vec<Option<AnyValue<'a>>>,
+    touched: Vec<Slot>,
+}
+
+// === impl KeyTable ===
+
+impl KeyTable {
+    /// The slot of `key`, which is added when it is new. `None` when the key is longer than [`MAX_KEY`] or the table
+    /// is full (65,534 keys).
+    pub fn add(&mut self, key: &str) -> Option<Slot> {
+        if let Some(slot) = self.find(key.as_bytes()) {
+            return Some(slot);
+        }
+        let slot = u16::try_from(self.keys.len()).ok().filter(|slot| *slot < u16::MAX - 1)?;
+        *self.lengths.get_mut(key.len() / 64)? |= 1 << (key.len() % 64);
+        self.keys.push(key.as_bytes().into());
+        match self.keys.len() * 2 > self.places.len() {
+            true => self.rebuild(),
+            false => self.place(slot),
+        }
+        Some(Slot(slot))
+    }
+
+    /// The slot of `key`, when somebody asked for it.
+    #[inline]
+    pub fn find(&self, key: &[u8]) -> Option<Slot> {
+        let lengths = self.lengths.get(key.len() / 64)?;
+        if lengths >> (key.len() % 64) & 1 == 0 {
+            return None;
+        }
+        let mask = self.places.len().wrapping_sub(1);
+        let mut at = hash(key) as usize & mask;
+        loop {
+            let slot = self.places.get(at)?.checked_sub(1)?;
+            if self.keys.get(usize::from(slot)).is_some_and(|known| **known == *key) {
+                return Some(Slot(slot));
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    fn rebuild(&mut self) {
+        self.places = vec![0; (self.keys.len() * 4).next_power_of_two().max(16)];
+        for slot in 0..self.keys.len() as u16 {
+            self.place(slot);
+        }
+    }
+
+    fn place(&mut self, slot: u16) {
+        let mask = self.places.len() - 1;
+        let mut at = self.keys.get(usize::from(slot)).map_or(0, |key| hash(key)) as usize & mask;
+        while self.places.get(at).is_some_and(|place| *place != 0) {
+            at = (at + 1) & mask;
+        }
+        if let Some(place) = self.places.get_mut(at) {
+            *place = slot + 1;
+        }
+    }
+}
+
+/// Length, first and last eight bytes, mixed: attribute keys differ there. Only spreads keys that the configuration
+/// chose; a sender cannot make the table slower than its longest run.
+#[inline]
+fn hash(key: &[u8]) -> u64 {
+    let first = key.first_chunk::<8>().map_or_else(|| short(key), |word| u64::from_le_bytes(*word));
+    let last = key.last_chunk::<8>().map_or(0, |word| u64::from_le_bytes(*word));
+    let mixed = (first ^ last.rotate_left(29) ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ mixed >> 32
+}
+
+#[inline]
+fn short(key: &[u8]) -> u64 {
+    key.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
+// === impl Picked ===
+
+impl<'a> Picked<'a> {
+    /// Room for the values of `table`, all absent.
+    pub fn new(table: &KeyTable) -> Self {
+        Self { values: vec![None; table.len()], touched: Vec::with_capacity(32) }
+    }
+
+    /// The value at `slot`.
+    #[inline]
+    pub fn get(&self, slot: Slot) -> Option<AnyValue<'a>> {
+        self.values.get(usize::from(slot.0)).copied().flatten()
+    }
+
+    /// Keeps `value` unless the key was seen before: the first of equal keys counts, as for other OTLP readers.
+    #[inline]
+    pub fn set(&mut self, slot: Slot, value: AnyValue<'a>) {
+        if let Some(place @ None) = self.values.get_mut(usize::from(slot.0)) {
+            *place = Some(value);
+            self.touched.push(slot);
+        }
+    }
+
+    /// The slots that have a value, in the order of the wire.
+    pub fn present(&self) -> &[Slot] {
+        &self.touched
+    }
+
+    /// Forgets all values.
+    #[inline]
+    pub fn clear(&mut self) {
+        for slot in self.touched.drain(..) {
+            if let Some(place) = self.values.get_mut(usize::from(slot.0)) {
+                *place = None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_exactly_the_keys_that_were_added() {
+        let mut table = KeyTable::default();
+        let keys: Vec<String> =
+            (0..500).map(|n| format!("gen_ai.key.{n}.tail")).chain(["a".into(), "".into()]).collect();
+        let slots: Vec<_> = keys.iter().map(|key| table.add(key).unwrap()).collect();
+        for (key, slot) in keys.iter().zip(&slots) {
+            assert_eq!(table.find(key.as_bytes()), Some(*slot));
+            assert_eq!(table.add(key), Some(*slot));
+        }
+        for other in ["b", "gen_ai.key.500.tail", "gen_ai.key.1.tai", &"x".repeat(255), &"x".repeat(4000)] {
+            assert_eq!(table.find(other.as_bytes()), None, "{other}");
+        }
+        assert_eq!(table.add(&"x".repeat(256)), None);
+        assert_eq!(KeyTable::default().find(b"a"), None);
+    }
+
+    #[test]
+    fn the_first_of_equal_keys_counts() {
+        let mut table = KeyTable::default();
+        let slot = table.add("k").unwrap();
+        let mut picked = Picked::new(&table);
+        picked.set(slot, AnyValue::Int(1));
+        picked.set(slot, AnyValue::Int(2));
+        assert_eq!(picked.get(slot), Some(AnyValue::Int(1)));
+        picked.clear();
+        assert_eq!(picked.get(slot), None);
+    }
+}

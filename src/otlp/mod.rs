@@ -1,0 +1,19 @@
+//! The OTLP wire format over bytes: a checked, total walker, references to what it saw, and the way back into requests.
+//!
+//! - [`wire`]: varints, tags, lengths; never panics, never reads past the end
+//! - [`fields`]: field numbers with their proto names
+//! - [`value`]: attributes and `AnyValue`, borrowed
+//! - [`span`]: one span: ids, times, ranges, in one pass
+//! - [`keys`]: the attribute keys that somebody asked for, found with one probe a key
+//! - [`walk`]: a whole request: framing checked, each span visited
+//! - [`text`]: UTF-8 with a fast path for ASCII
+//! - [`tracestate`]: W3C `tracestate` and its OpenTelemetry entry
+
+pub mod fields;
+pub mod keys;
+pub mod span;
+pub mod text;
+pub mod tracestate;
+pub mod value;
+pub mod walk;
+pub mod wire;

@@ -1,0 +1,335 @@
+//! One span, read in one pass: ids, times, status, and the attributes that were asked for; everything else is checked
+//! and stays where it is.
+
+use std::fmt;
+
+use super::fields::{event, link, span, status};
+use super::keys::{KeyTable, Picked};
+use super::value::{Attribute, string};
+use super::wire::{Reader, WireError};
+
+/// A W3C trace id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct TraceId(pub [u8; 16]);
+
+/// A W3C span id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct SpanId(pub [u8; 8]);
+
+/// `Span.status.code` is ERROR.
+pub const STATUS_ERROR: u32 = 2;
+
+/// `SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK`: the sender knows whether the parent is remote.
+const HAS_IS_REMOTE: u32 = 0x100;
+/// `SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK`: the parent is in another process.
+const IS_REMOTE: u32 = 0x200;
+
+/// What one pass over a span's bytes gives.
+#[derive(Clone, Copy, Debug)]
+pub struct SpanView<'a> {
+    /// The whole span message.
+    pub bytes: &'a [u8],
+    /// `trace_id`, never zero.
+    pub trace_id: TraceId,
+    /// `span_id`, never zero.
+    pub span_id: SpanId,
+    /// `parent_span_id`, or zero when there is none.
+    pub parent_id: SpanId,
+    /// `flags`
+    pub flags: u32,
+    /// `trace_state`
+    pub trace_state: &'a str,
+    /// `name`
+    pub name: &'a str,
+    /// `kind` as on the wire (0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer).
+    pub kind: u32,
+    /// `start_time_unix_nano`
+    pub start: u64,
+    /// `end_time_unix_nano`
+    pub end: u64,
+    /// `status.code` as on the wire (0 unset, 1 ok, 2 error).
+    pub status: u32,
+    /// How many events there are.
+    pub events: u32,
+    /// How many links there are.
+    pub links: u32,
+}
+
+/// One event of a span.
+#[derive(Clone, Copy, Debug)]
+pub struct EventView<'a> {
+    /// `time_unix_nano`
+    pub time: u64,
+    /// `name`
+    pub name: &'a str,
+    bytes: &'a [u8],
+}
+
+/// Why a span cannot be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpanError {
+    /// Its framing or a string in it is broken.
+    Wire(WireError),
+    /// `trace_id` is not 16 bytes.
+    TraceIdLength(usize),
+    /// `trace_id` is all zeros.
+    TraceIdZero,
+    /// `span_id` is not 8 bytes.
+    SpanIdLength(usize),
+    /// `span_id` is all zeros.
+    SpanIdZero,
+    /// `parent_span_id` is neither empty nor 8 bytes.
+    ParentIdLength(usize),
+}
+
+// === impl ids ===
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl SpanId {
+    /// Whether all bytes are zero: no span.
+    #[inline]
+    pub fn is_zero(self) -> bool {
+        self.0 == [0; 8]
+    }
+}
+
+// === impl SpanView ===
+
+impl<'a> SpanView<'a> {
+    /// Reads and checks a `Span` message, putting the values of known attribute keys into `picked`, which is cleared
+    /// first.
+    ///
+    /// # Errors
+    /// When anything inside is not well-formed, or an id is missing, zero or of the wrong length.
+    pub fn parse(bytes: &'a [u8], keys: &KeyTable, picked: &mut Picked<'a>) -> Result<Self, SpanError> {
+        picked.clear();
+        let mut view = Self {
+            bytes,
+            trace_id: TraceId::default(),
+            span_id: SpanId::default(),
+            parent_id: SpanId::default(),
+            flags: 0,
+            trace_state: "",
+            name: "",
+            kind: 0,
+            start: 0,
+            end: 0,
+            status: 0,
+            events: 0,
+            links: 0,
+        };
+        let mut reader = Reader::new(bytes);
+        while let Some(field) = reader.next_field()? {
+            let at = field.start;
+            match field.number {
+                span::ATTRIBUTES => {
+                    let attribute = Attribute::parse(field.value.bytes(at)?)?;
+                    if let Some(slot) = keys.find(attribute.key.as_bytes()) {
+                        picked.set(slot, attribute.value);
+                    }
+                }
+                span::TRACE_ID => view.trace_id = trace_id(field.value.bytes(at)?)?,
+                span::SPAN_ID => view.span_id = span_id(field.value.bytes(at)?)?,
+                span::PARENT_SPAN_ID => view.parent_id = parent_id(field.value.bytes(at)?)?,
+                span::TRACE_STATE => view.trace_state = string(field.value.bytes(at)?, at)?,
+                span::NAME => view.name = string(field.value.bytes(at)?, at)?,
+                span::KIND => view.kind = field.value.varint(at)? as u32,
+                span::START_TIME => view.start = field.value.fixed64(at)?,
+                span::END_TIME => view.end = field.value.fixed64(at)?,
+                span::EVENTS => {
+                    EventView::parse(field.value.bytes(at)?)?;
+                    view.events += 1;
+                }
+                span::LINKS => {
+                    check_link(field.value.bytes(at)?)?;
+                    view.links += 1;
+                }
+                span::STATUS => view.status = status_code(field.value.bytes(at)?)?,
+                span::FLAGS => view.flags = field.value.fixed32(at)?,
+                span::DROPPED_ATTRIBUTES_COUNT | span::DROPPED_EVENTS_COUNT | span::DROPPED_LINKS_COUNT => {
+                    field.value.varint(at)?;
+                }
+                _ => {}
+            }
+        }
+        if view.trace_id.0 == [0; 16] {
+            return Err(SpanError::TraceIdZero);
+        }
+        if view.span_id.is_zero() {
+            return Err(SpanError::SpanIdZero);
+        }
+        Ok(view)
+    }
+
+    /// Whether the span has a parent that its sender says is in another process.
+    #[inline]
+    pub fn has_remote_parent(&self) -> bool {
+        !self.parent_id.is_zero() && self.flags & (HAS_IS_REMOTE | IS_REMOTE) == HAS_IS_REMOTE | IS_REMOTE
+    }
+
+    /// End minus start, in nanoseconds; zero when the end is not after the start.
+    #[inline]
+    pub fn duration(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// The events, in the order of the wire.
+    pub fn events(&self) -> impl Iterator<Item = EventView<'a>> + use<'a> {
+        fields(self.bytes, span::EVENTS).filter_map(|bytes| EventView::parse(bytes).ok())
+    }
+
+    /// The trace ids of the links, in the order of the wire; malformed ones are left out.
+    pub fn linked_traces(&self) -> impl Iterator<Item = TraceId> + use<'a> {
+        fields(self.bytes, span::LINKS)
+            .filter_map(|bytes| fields(bytes, link::TRACE_ID).last())
+            .filter_map(|id| Some(TraceId(*<&[u8; 16]>::try_from(id).ok()?)))
+    }
+
+    /// All attributes, in the order of the wire.
+    pub fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        fields(self.bytes, span::ATTRIBUTES).filter_map(|bytes| Attribute::parse(bytes).ok())
+    }
+
+    /// `status.message`
+    pub fn status_message(&self) -> &'a str {
+        let message = fields(self.bytes, span::STATUS).last().and_then(|status| fields(status, status::MESSAGE).last());
+        message.and_then(|message| std::str::from_utf8(message).ok()).unwrap_or_default()
+    }
+}
+
+// === impl EventView ===
+
+impl<'a> EventView<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, WireError> {
+        let mut view = Self { time: 0, name: "", bytes };
+        let mut reader = Reader::new(bytes);
+        while let Some(field) = reader.next_field()? {
+            let at = field.start;
+            match field.number {
+                event::TIME => view.time = field.value.fixed64(at)?,
+                event::NAME => view.name = string(field.value.bytes(at)?, at)?,
+                event::ATTRIBUTES => drop(Attribute::parse(field.value.bytes(at)?)?),
+                event::DROPPED_ATTRIBUTES_COUNT => drop(field.value.varint(at)?),
+                _ => {}
+            }
+        }
+        Ok(view)
+    }
+
+    /// The attributes, in the order of the wire.
+    pub fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        fields(self.bytes, event::ATTRIBUTES).filter_map(|bytes| Attribute::parse(bytes).ok())
+    }
+}
+
+// === impl SpanError ===
+
+impl From<WireError> for SpanError {
+    fn from(error: WireError) -> Self {
+        Self::Wire(error)
+    }
+}
+
+impl fmt::Display for SpanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wire(error) => write!(f, "malformed span: {error}"),
+            Self::TraceIdLength(len) => write!(f, "trace_id has {len} bytes, not 16"),
+            Self::TraceIdZero => f.write_str("trace_id is missing or all zeros"),
+            Self::SpanIdLength(len) => write!(f, "span_id has {len} bytes, not 8"),
+            Self::SpanIdZero => f.write_str("span_id is missing or all zeros"),
+            Self::ParentIdLength(len) => write!(f, "parent_span_id has {len} bytes, not 0 or 8"),
+        }
+    }
+}
+
+impl std::error::Error for SpanError {}
+
+// === parts ===
+
+fn trace_id(bytes: &[u8]) -> Result<TraceId, SpanError> {
+    bytes.try_into().map(TraceId).map_err(|_| match bytes.len() {
+        0 => SpanError::TraceIdZero,
+        len => SpanError::TraceIdLength(len),
+    })
+}
+
+fn span_id(bytes: &[u8]) -> Result<SpanId, SpanError> {
+    bytes.try_into().map(SpanId).map_err(|_| match bytes.len() {
+        0 => SpanError::SpanIdZero,
+        len => SpanError::SpanIdLength(len),
+    })
+}
+
+fn parent_id(bytes: &[u8]) -> Result<SpanId, SpanError> {
+    match bytes.len() {
+        0 => Ok(SpanId::default()),
+        len => bytes.try_into().map(SpanId).map_err(|_| SpanError::ParentIdLength(len)),
+    }
+}
+
+fn status_code(bytes: &[u8]) -> Result<u32, WireError> {
+    let mut code = 0;
+    let mut reader = Reader::new(bytes);
+    while let Some(field) = reader.next_field()? {
+        let at = field.start;
+        match field.number {
+            status::CODE => code = field.value.varint(at)? as u32,
+            status::MESSAGE => drop(string(field.value.bytes(at)?, at)?),
+            _ => {}
+        }
+    }
+    Ok(code)
+}
+
+fn check_link(bytes: &[u8]) -> Result<(), WireError> {
+    let mut reader = Reader::new(bytes);
+    while let Some(field) = reader.next_field()? {
+        let at = field.start;
+        match field.number {
+            link::TRACE_ID | link::SPAN_ID => drop(field.value.bytes(at)?),
+            link::TRACE_STATE => drop(string(field.value.bytes(at)?, at)?),
+            link::ATTRIBUTES => drop(Attribute::parse(field.value.bytes(at)?)?),
+            link::DROPPED_ATTRIBUTES_COUNT => drop(field.value.varint(at)?),
+            link::FLAGS => drop(field.value.fixed32(at)?),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The length-delimited values of field `number`; ends where the framing does.
+pub(super) fn fields(bytes: &[u8], number: u32) -> impl Iterator<Item = &[u8]> + use<'_> {
+    let mut reader = Reader::new(bytes);
+    std::iter::from_fn(move || {
+        while let Ok(Some(field)) = reader.next_field() {
+            if let (true, Ok(value)) = (field.number == number, field.value.bytes(field.start)) {
+                return Some(value);
+            }
+        }
+        None
+    })
+}
