@@ -98,11 +98,11 @@ pub struct SpanRef {
     pub turn: u32,
     /// Which of the segments held beside it has its bytes.
     pub segment: u32,
-    /// Offset of its `ResourceSpans` message in the segment.
+    /// Offset of its `resource_spans` field, at the tag, in the segment.
     pub resource_spans: u32,
-    /// Offset of its `ScopeSpans` message in the segment.
+    /// Offset of its `scope_spans` field, at the tag, in the segment.
     pub scope_spans: u32,
-    /// Offset of its `Span` message in the segment.
+    /// Offset of its `Span` message, behind tag and length, in the segment.
     pub start: u32,
     /// Length of its `Span` message.
     pub len: u32,

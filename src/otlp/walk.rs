@@ -10,19 +10,19 @@ use super::span::{SpanError, SpanView};
 use super::value::{Attribute, string};
 use super::wire::{Reader, WireError};
 
-/// Where in the request a span stands, as byte ranges of messages (without tag and length).
+/// Where in the request a span stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The `ResourceSpans` message.
+    /// The `resource_spans` field, its tag and length with it.
     pub resource_spans: Range,
-    /// The `ScopeSpans` message.
+    /// The `scope_spans` field, its tag and length with it.
     pub scope_spans: Range,
-    /// The `Span` message.
+    /// The `Span` message, without tag and length.
     pub span: Range,
 }
 
 /// A byte range of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Range {
     /// Offset of the first byte.
     pub start: u32,
@@ -72,6 +72,8 @@ pub struct Tally {
 struct Walk<'a, 'k, F> {
     keys: &'k KeyTable,
     base: usize,
+    /// The `resource_spans` and `scope_spans` fields that are being walked.
+    outer: (Range, Range),
     resource: Picked<'a>,
     attributes: Picked<'a>,
     tally: Tally,
@@ -89,6 +91,7 @@ where
     let mut walk = Walk {
         keys,
         base: request.as_ptr() as usize,
+        outer: (Range::default(), Range::default()),
         resource: Picked::new(keys),
         attributes: Picked::new(keys),
         tally: Tally::default(),
@@ -97,7 +100,9 @@ where
     let mut reader = Reader::new(request);
     while let Some(field) = reader.next_field()? {
         if field.number == request::RESOURCE_SPANS {
-            walk.resource_spans(field.value.bytes(field.start)?).map_err(|error| at(error, field.start))?;
+            let message = field.value.bytes(field.start)?;
+            walk.outer.0 = whole(field.start, field.end);
+            walk.resource_spans(message).map_err(|error| at(error, field.end - message.len()))?;
         }
     }
     Ok(walk.tally)
@@ -135,7 +140,10 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
         while let Some(field) = reader.next_field()? {
             if field.number == resource_spans::SCOPE_SPANS {
                 let message = field.value.bytes(field.start)?;
-                self.scope_spans(message, bytes, fault.as_deref()).map_err(|error| at(error, field.start))?;
+                let base = range(self.base, bytes).start as usize;
+                self.outer.1 = whole(base + field.start, base + field.end);
+                let inner = field.end - message.len();
+                self.scope_spans(message, fault.as_deref()).map_err(|error| at(error, inner))?;
             }
         }
         Ok(())
@@ -159,7 +167,7 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
         Ok(())
     }
 
-    fn scope_spans(&mut self, bytes: &'a [u8], outer: &'a [u8], fault: Option<&str>) -> Result<(), WireError> {
+    fn scope_spans(&mut self, bytes: &'a [u8], fault: Option<&str>) -> Result<(), WireError> {
         let mut view = ScopeView::default();
         let mut own = None;
         let mut reader = Reader::new(bytes);
@@ -182,13 +190,13 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.next_field()? {
             if field.number == scope_spans::SPANS {
-                self.span(field.value.bytes(field.start)?, bytes, outer, view, fault);
+                self.span(field.value.bytes(field.start)?, view, fault);
             }
         }
         Ok(())
     }
 
-    fn span(&mut self, bytes: &'a [u8], scope: &'a [u8], resource: &'a [u8], view: ScopeView<'a>, fault: Option<&str>) {
+    fn span(&mut self, bytes: &'a [u8], view: ScopeView<'a>, fault: Option<&str>) {
         if let Some(fault) = fault {
             return self.refuse(bytes, || fault.to_owned());
         }
@@ -196,11 +204,8 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
             Ok(span) => {
                 self.tally.spans += 1;
                 self.tally.bytes += bytes.len() as u64;
-                let place = Place {
-                    resource_spans: range(self.base, resource),
-                    scope_spans: range(self.base, scope),
-                    span: range(self.base, bytes),
-                };
+                let (resource_spans, scope_spans) = self.outer;
+                let place = Place { resource_spans, scope_spans, span: range(self.base, bytes) };
                 let visit = Visit { place, resource: &self.resource, scope: view, span, attributes: &self.attributes };
                 (self.visit)(&visit);
             }
@@ -238,6 +243,11 @@ impl<'a> ScopeView<'a> {
 
 fn at(error: WireError, base: usize) -> WireError {
     WireError { offset: error.offset.saturating_add(base), ..error }
+}
+
+fn whole(start: usize, end: usize) -> Range {
+    let cut = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Range { start: cut(start), len: cut(end.saturating_sub(start)) }
 }
 
 fn range(base: usize, bytes: &[u8]) -> Range {
