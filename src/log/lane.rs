@@ -42,6 +42,8 @@ pub struct LogUsage {
     pub appended: u64,
     /// Record bytes copied forward since the start.
     pub copied: u64,
+    /// Bytes of one segment.
+    pub segment: u64,
 }
 
 // === impl Log ===
@@ -120,6 +122,7 @@ impl Log {
             limit: self.pool.limit() as u64,
             appended: self.appended.load(Ordering::Relaxed),
             copied: self.copied.load(Ordering::Relaxed),
+            segment: self.pool.segment_bytes() as u64,
         }
     }
 
@@ -204,7 +207,7 @@ mod tests {
         assert_eq!(second.bytes(), &[3; 1000]);
         assert_eq!(large.bytes().len(), 100_000);
         assert_eq!((own.bytes(), own.arrived()), (&b"own"[..], 9));
-        assert!(first.segment().is_shared() && !large.segment().is_shared());
+        assert!(!first.segment().is_sealed() && large.segment().is_sealed());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, AtomicU64 as StdAtomicU64, Ordering as StdOrdering};
 
 use memmap2::MmapMut;
 
@@ -31,6 +32,10 @@ pub struct Segment {
     committed: AtomicUsize,
     serial: u64,
     home: Home,
+    /// Bytes that somebody still wants. Told by the holders, for whoever decides what to copy forward; guards nothing.
+    live: StdAtomicU64,
+    /// Its writer is gone: nothing will be appended any more.
+    sealed: AtomicBool,
 }
 
 /// The right to append to a segment. There is one for each segment.
@@ -53,7 +58,7 @@ pub(super) enum Memory {
     /// Page-aligned pages from the kernel: a lane's segment.
     Mapped(MmapMut),
     /// From the allocator: a segment of one record.
-    Boxed(Box<[u8]>),
+    Boxed(#[allow(dead_code, reason = "owned for its drop; read through `Buffer::start`")] Box<[u8]>),
 }
 
 /// Where the bytes go in the end.
@@ -133,14 +138,19 @@ impl Segment {
     /// A segment of the pool's, with the right to write it.
     pub(super) fn pooled(buffer: Buffer, serial: u64, pool: Weak<Pool>) -> Writer {
         let committed = AtomicUsize::new(0);
-        let segment = SharedCount::new(Self { buffer, committed, serial, home: Home::Pool(pool) });
-        Writer { segment, end: 0 }
+        Writer { segment: SharedCount::new(Self::new(buffer, committed, serial, Home::Pool(pool))), end: 0 }
     }
 
     /// A full segment that nobody writes any more.
     pub(super) fn own(bytes: Box<[u8]>, serial: u64, pool: Weak<Pool>) -> SharedCount<Self> {
         let committed = AtomicUsize::new(bytes.len());
-        SharedCount::new(Self { buffer: Buffer::boxed(bytes), committed, serial, home: Home::Own(pool) })
+        let segment = Self::new(Buffer::boxed(bytes), committed, serial, Home::Own(pool));
+        segment.sealed.store(true, StdOrdering::Release);
+        SharedCount::new(segment)
+    }
+
+    fn new(buffer: Buffer, committed: AtomicUsize, serial: u64, home: Home) -> Self {
+        Self { buffer, committed, serial, home, live: StdAtomicU64::new(0), sealed: AtomicBool::new(false) }
     }
 
     /// `len` committed bytes from `start`, or `None` where there are not so many.
@@ -171,9 +181,24 @@ impl Segment {
         self.serial
     }
 
-    /// Whether the segment belongs to a lane, so that it holds bytes of many sessions.
-    pub fn is_shared(&self) -> bool {
-        matches!(self.home, Home::Pool(_))
+    /// Bytes that its holders said they want.
+    pub fn live(&self) -> u64 {
+        self.live.load(StdOrdering::Relaxed)
+    }
+
+    /// A holder wants `bytes` more of it.
+    pub fn want(&self, bytes: u64) {
+        self.live.fetch_add(bytes, StdOrdering::Relaxed);
+    }
+
+    /// A holder wants `bytes` less of it.
+    pub fn release(&self, bytes: u64) {
+        self.live.fetch_sub(bytes, StdOrdering::Relaxed);
+    }
+
+    /// Whether nothing will be appended to it any more.
+    pub fn is_sealed(&self) -> bool {
+        self.sealed.load(StdOrdering::Acquire)
     }
 }
 
@@ -233,6 +258,12 @@ impl Writer {
     /// The segment that is written to.
     pub(super) fn segment(&self) -> &SharedCount<Segment> {
         &self.segment
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.segment.sealed.store(true, StdOrdering::Release);
     }
 }
 

@@ -27,6 +27,16 @@ pub struct Picked<'a> {
     touched: Vec<Slot>,
 }
 
+// === impl Slot ===
+
+impl Slot {
+    /// The place as a number, from 0.
+    #[inline]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
 // === impl KeyTable ===
 
 impl KeyTable {

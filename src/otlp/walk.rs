@@ -6,7 +6,7 @@
 
 use super::fields::{request, resource, resource_spans, scope, scope_spans};
 use super::keys::{KeyTable, Picked};
-use super::span::{SpanError, SpanView};
+use super::span::{SpanError, SpanView, fields};
 use super::value::{Attribute, string};
 use super::wire::{Reader, WireError};
 
@@ -108,9 +108,39 @@ where
     Ok(walk.tally)
 }
 
+/// Walks one span again: `bytes` is what the request was walked in, `place` where its fields begin there. `None` where no
+/// good span stands at that place.
+pub fn revisit<'a, T>(
+    bytes: &'a [u8],
+    place: Place,
+    keys: &KeyTable,
+    visit: impl FnOnce(&Visit<'a, '_>) -> T,
+) -> Option<T> {
+    let message = |start: u32| {
+        let mut reader = Reader::new(bytes.get(start as usize..)?);
+        reader.next_field().ok()??.value.bytes(0).ok()
+    };
+    let mut resource = Picked::new(keys);
+    let outer = message(place.resource_spans.start)?;
+    let resources = fields(outer, resource_spans::RESOURCE);
+    for bytes in resources.flat_map(|resource| fields(resource, resource::ATTRIBUTES)) {
+        let attribute = Attribute::parse(bytes).ok()?;
+        if let Some(slot) = keys.find(attribute.key.as_bytes()) {
+            resource.set(slot, attribute.value);
+        }
+    }
+    let scope = fields(message(place.scope_spans.start)?, scope_spans::SCOPE).last();
+    let scope = scope.and_then(|scope| ScopeView::parse(scope).ok()).unwrap_or_default();
+    let start = place.span.start as usize;
+    let span = bytes.get(start..start.checked_add(place.span.len as usize)?)?;
+    let mut attributes = Picked::new(keys);
+    let span = SpanView::parse(span, keys, &mut attributes).ok()?;
+    Some(visit(&Visit { place, resource: &resource, scope, span, attributes: &attributes }))
+}
+
 /// The `ResourceSpans` messages of a request whose framing was checked.
 pub fn resource_spans_of(request: &[u8]) -> impl Iterator<Item = &[u8]> + use<'_> {
-    super::span::fields(request, request::RESOURCE_SPANS)
+    fields(request, request::RESOURCE_SPANS)
 }
 
 // === impl Walk ===
@@ -257,7 +287,7 @@ fn range(base: usize, bytes: &[u8]) -> Range {
 
 fn reason(error: SpanError, bytes: &[u8]) -> String {
     use super::fields::span::NAME;
-    let name = super::span::fields(bytes, NAME).next().and_then(|name| std::str::from_utf8(name).ok());
+    let name = fields(bytes, NAME).next().and_then(|name| std::str::from_utf8(name).ok());
     match name {
         Some(name) => format!("{error} (span {:?})", name.chars().take(64).collect::<String>()),
         None => error.to_string(),

@@ -1,0 +1,168 @@
+//! Which attributes name a session, compiled into slots of the walker's key table: what a span says of its session is read
+//! from the values that the walk has picked, without another look-up.
+
+use std::borrow::Cow;
+
+use xxhash_rust::xxh3::Xxh3;
+
+use super::conventions::{Conventions, IdSource};
+use super::json_scan;
+use crate::otlp::keys::{KeyTable, Picked, Slot};
+use crate::otlp::value::AnyValue;
+use crate::otlp::walk::Visit;
+
+/// Longest id that is taken, in bytes; a longer one names nothing.
+const MAX_ID: usize = 512;
+
+/// Rank of an id that a linked trace gave: behind every span attribute.
+pub const RANK_LINK: u16 = u16::MAX - 2;
+/// Rank of an id that the resource gave.
+pub const RANK_RESOURCE: u16 = u16::MAX - 1;
+/// Rank of a trace that nothing names.
+pub const RANK_TRACE: u16 = u16::MAX;
+
+/// The compiled table.
+#[derive(Clone, Debug, Default)]
+pub struct SessionKeys {
+    /// By slot: the rank of the source, and where to look inside its JSON.
+    ids: Vec<Option<(u16, Box<[String]>)>>,
+    resource_ids: Vec<Slot>,
+    tenants: Vec<Slot>,
+    environments: Vec<Slot>,
+    ends: Vec<Slot>,
+    end_events: Vec<String>,
+    placeholders: Vec<String>,
+    error_types: Vec<Slot>,
+    exception_type: String,
+    service: Option<Slot>,
+}
+
+/// What one span says of its session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate<'a> {
+    /// Rank of the source: the lowest wins.
+    pub rank: u16,
+    /// The id.
+    pub id: Cow<'a, str>,
+    /// Tenant, or empty.
+    pub tenant: &'a str,
+    /// Environment, or empty.
+    pub environment: &'a str,
+}
+
+// === impl SessionKeys ===
+
+impl SessionKeys {
+    /// Compiles the table, adding its keys to `keys`.
+    pub fn compile(conventions: &Conventions, keys: &mut KeyTable) -> Self {
+        let mut compiled = Self {
+            end_events: conventions.end_events.clone(),
+            placeholders: conventions.placeholders.iter().map(|value| value.to_lowercase()).collect(),
+            exception_type: conventions.exception_attribute.clone(),
+            service: keys.add("service.name"),
+            ..Self::default()
+        };
+        for (rank, IdSource { key, json }) in conventions.ids.iter().enumerate() {
+            let Some(slot) = keys.add(key) else { continue };
+            if compiled.ids.len() <= slot.index() {
+                compiled.ids.resize(slot.index() + 1, None);
+            }
+            if let Some(place @ None) = compiled.ids.get_mut(slot.index()) {
+                *place = Some((rank.min(usize::from(RANK_LINK - 1)) as u16, json.clone().into()));
+            }
+        }
+        let mut slots = |names: &[String]| names.iter().filter_map(|name| keys.add(name)).collect();
+        compiled.resource_ids = slots(&conventions.resource_ids);
+        compiled.tenants = slots(&conventions.tenants);
+        compiled.environments = slots(&conventions.environments);
+        compiled.ends = slots(&conventions.end_attributes);
+        compiled.error_types = slots(&conventions.error_attributes);
+        compiled
+    }
+
+    /// The best id that the span's own attributes give, else that of its resource.
+    pub fn candidate<'a>(&self, visit: &Visit<'a, '_>) -> Option<Candidate<'a>> {
+        let mut best: Option<(u16, Cow<'a, str>)> = None;
+        for slot in visit.attributes.present() {
+            let Some(Some((rank, json))) = self.ids.get(slot.index()) else { continue };
+            if best.as_ref().is_some_and(|(known, _)| known <= rank) {
+                continue;
+            }
+            let id = visit.attributes.get(*slot).and_then(|value| self.id_in(value, json));
+            best = id.map(|id| (*rank, id)).or(best);
+        }
+        let from_resource = || {
+            let values = self.resource_ids.iter().filter_map(|slot| visit.resource.get(*slot));
+            values.filter_map(|value| self.id_in(value, &[])).next().map(|id| (RANK_RESOURCE, id))
+        };
+        let (rank, id) = best.or_else(from_resource)?;
+        let scope = |slots: &[Slot]| first_text(slots, visit.attributes).or_else(|| first_text(slots, visit.resource));
+        Some(Candidate {
+            rank,
+            id,
+            tenant: scope(&self.tenants).unwrap_or_default(),
+            environment: scope(&self.environments).unwrap_or_default(),
+        })
+    }
+
+    /// Whether the span says that its session is over.
+    pub fn ends_session(&self, visit: &Visit<'_, '_>) -> bool {
+        let truth = |value| match value {
+            AnyValue::Bool(truth) => truth,
+            AnyValue::Str(text) => text.eq_ignore_ascii_case("true"),
+            _ => false,
+        };
+        let said = self.ends.iter().filter_map(|slot| visit.attributes.get(*slot)).any(truth);
+        said || (visit.span.events > 0
+            && visit.span.events().any(|event| self.end_events.iter().any(|name| name == event.name)))
+    }
+
+    /// What kind of error the span had: its attributes first, then its exception event. Empty when it does not tell.
+    pub fn error_type<'a>(&self, visit: &Visit<'a, '_>) -> &'a str {
+        first_text(&self.error_types, visit.attributes).unwrap_or_else(|| {
+            let exceptions = visit.span.events().filter(|event| event.name == "exception");
+            let types = exceptions.flat_map(|event| event.attributes().collect::<Vec<_>>());
+            let own = types.filter(|attribute| attribute.key == self.exception_type);
+            own.filter_map(|attribute| attribute.value.as_str()).last().unwrap_or_default()
+        })
+    }
+
+    /// `service.name` of the span's resource, or empty.
+    pub fn service<'a>(&self, visit: &Visit<'a, '_>) -> &'a str {
+        self.service.and_then(|slot| visit.resource.get(slot)).and_then(AnyValue::as_str).unwrap_or_default()
+    }
+
+    fn id_in<'a>(&self, value: AnyValue<'a>, json: &[String]) -> Option<Cow<'a, str>> {
+        let id = match value {
+            AnyValue::Str(text) if json.is_empty() => Cow::Borrowed(text.trim()),
+            AnyValue::Str(text) => Cow::Borrowed(
+                json.iter().find_map(|key| json_scan::string_at(text, key).filter(|id| self.names_something(id)))?,
+            ),
+            AnyValue::Int(number) if json.is_empty() => Cow::Owned(number.to_string()),
+            _ => return None,
+        };
+        self.names_something(&id).then_some(id)
+    }
+
+    fn names_something(&self, id: &str) -> bool {
+        !id.is_empty() && id.len() <= MAX_ID && !self.placeholders.iter().any(|value| id.eq_ignore_ascii_case(value))
+    }
+}
+
+// === impl Candidate ===
+
+impl Candidate<'_> {
+    /// 128 bits of tenant, environment and id: XXH3 with a separator that none of them can forge.
+    pub fn hash128(&self) -> u128 {
+        let mut hasher = Xxh3::new();
+        for part in [self.tenant, self.environment, &self.id] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        hasher.digest128()
+    }
+}
+
+fn first_text<'a>(slots: &[Slot], picked: &Picked<'a>) -> Option<&'a str> {
+    slots.iter().filter_map(|slot| picked.get(*slot)?.as_str()).find(|text| !text.is_empty())
+}
