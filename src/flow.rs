@@ -16,8 +16,12 @@ use crate::otlp::span::{SpanId, TraceId};
 pub enum Receipt {
     /// Taken in, but for `refused` spans.
     Accepted {
+        /// Spans taken in.
+        accepted: u64,
         /// Spans refused by partial success.
         refused: u64,
+        /// Their bytes.
+        refused_bytes: u64,
         /// Why the first of them was.
         reason: Option<String>,
     },
@@ -47,6 +51,10 @@ pub struct ArrivedTrace {
     pub trace_id: TraceId,
     /// The session it belongs to, as far as its spans have told.
     pub key: SessionKey,
+    /// Rank of the source that named it.
+    pub rank: u16,
+    /// Version of that binding.
+    pub version: u32,
     /// How many of the arrival's spans, in order, are its own.
     pub spans: u32,
     /// Traces that its spans link to, for as long as no span named a session; at most eight.
@@ -257,6 +265,34 @@ pub struct Parcel {
     pub spans: u64,
     /// Bytes of those spans as received.
     pub span_bytes: u64,
+}
+
+// === impl ArrivedSpan ===
+
+impl ArrivedSpan {
+    /// A place for a span.
+    pub const EMPTY: Self = Self {
+        span: SpanRef {
+            span_id: SpanId([0; 8]),
+            parent_id: SpanId([0; 8]),
+            turn: 0,
+            segment: 0,
+            resource_spans: 0,
+            scope_spans: 0,
+            start: 0,
+            len: 0,
+            predicates: 0,
+        },
+        start: 0,
+        end: 0,
+        status: 0,
+        remote_parent: false,
+        ends_session: false,
+        name: Text { start: 0, len: 0 },
+        service: Text { start: 0, len: 0 },
+        error_type: Text { start: 0, len: 0 },
+        incoming_rv: u64::MAX,
+    };
 }
 
 // === impl SessionKey ===

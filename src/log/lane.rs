@@ -34,6 +34,8 @@ pub enum AppendError<E> {
 pub struct LogUsage {
     /// Segments that are written to or held, and records with a segment of their own.
     pub held: u64,
+    /// Of those, bytes that somebody wants.
+    pub live: u64,
     /// Segments that wait to be written again.
     pub free: u64,
     /// Most that both may come to.
@@ -110,7 +112,7 @@ impl Log {
         bytes.resize(framed(body.len()), 0);
         self.pool.own_taken(bytes.len());
         self.copied.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        let segment = Segment::own(bytes.into(), self.pool.next_serial(), Arc::downgrade(&self.pool));
+        let segment = Segment::own(bytes.into(), self.pool.next_serial(), self.pool.clone());
         Some(Record::new(segment, HEADER_BYTES as u32, len))
     }
 
@@ -118,6 +120,7 @@ impl Log {
     pub fn usage(&self) -> LogUsage {
         LogUsage {
             held: (self.pool.used() + self.pool.own_bytes()) as u64,
+            live: self.pool.live(),
             free: self.pool.free() as u64,
             limit: self.pool.limit() as u64,
             appended: self.appended.load(Ordering::Relaxed),
@@ -139,7 +142,7 @@ impl Log {
         }
         let mut bytes = vec![0; whole].into_boxed_slice();
         let framed = frame(&mut bytes, kind, arrived, capacity, fill);
-        let segment = Segment::own(bytes, self.pool.next_serial(), Arc::downgrade(&self.pool));
+        let segment = Segment::own(bytes, self.pool.next_serial(), self.pool.clone());
         framed.map_err(AppendError::Fill)?;
         let len = self.body_len(&segment, 0);
         self.appended.fetch_add(whole as u64, Ordering::Relaxed);

@@ -15,7 +15,7 @@
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Weak;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64 as StdAtomicU64, Ordering as StdOrdering};
 
 use memmap2::MmapMut;
@@ -31,7 +31,8 @@ pub struct Segment {
     buffer: Buffer,
     committed: AtomicUsize,
     serial: u64,
-    home: Home,
+    /// Counts the bytes, and takes those of a lane's segment back to be written again.
+    pool: Arc<Pool>,
     /// Bytes that somebody still wants. Told by the holders, for whoever decides what to copy forward; guards nothing.
     live: StdAtomicU64,
     /// Its writer is gone: nothing will be appended any more.
@@ -59,14 +60,6 @@ pub(super) enum Memory {
     Mapped(MmapMut),
     /// From the allocator: a segment of one record.
     Boxed(#[allow(dead_code, reason = "owned for its drop; read through `Buffer::start`")] Box<[u8]>),
-}
-
-/// Where the bytes go in the end.
-enum Home {
-    /// Back to the pool, to be written again.
-    Pool(Weak<Pool>),
-    /// To the allocator; the pool counts them.
-    Own(Weak<Pool>),
 }
 
 // SAFETY: `start` points into `memory`, which moves with the buffer and whose heap or mapped bytes stay in place. Access
@@ -136,21 +129,21 @@ const BLOCK: usize = 8;
 
 impl Segment {
     /// A segment of the pool's, with the right to write it.
-    pub(super) fn pooled(buffer: Buffer, serial: u64, pool: Weak<Pool>) -> Writer {
+    pub(super) fn pooled(buffer: Buffer, serial: u64, pool: Arc<Pool>) -> Writer {
         let committed = AtomicUsize::new(0);
-        Writer { segment: SharedCount::new(Self::new(buffer, committed, serial, Home::Pool(pool))), end: 0 }
+        Writer { segment: SharedCount::new(Self::new(buffer, committed, serial, pool)), end: 0 }
     }
 
     /// A full segment that nobody writes any more.
-    pub(super) fn own(bytes: Box<[u8]>, serial: u64, pool: Weak<Pool>) -> SharedCount<Self> {
+    pub(super) fn own(bytes: Box<[u8]>, serial: u64, pool: Arc<Pool>) -> SharedCount<Self> {
         let committed = AtomicUsize::new(bytes.len());
-        let segment = Self::new(Buffer::boxed(bytes), committed, serial, Home::Own(pool));
+        let segment = Self::new(Buffer::boxed(bytes), committed, serial, pool);
         segment.sealed.store(true, StdOrdering::Release);
         SharedCount::new(segment)
     }
 
-    fn new(buffer: Buffer, committed: AtomicUsize, serial: u64, home: Home) -> Self {
-        Self { buffer, committed, serial, home, live: StdAtomicU64::new(0), sealed: AtomicBool::new(false) }
+    fn new(buffer: Buffer, committed: AtomicUsize, serial: u64, pool: Arc<Pool>) -> Self {
+        Self { buffer, committed, serial, pool, live: StdAtomicU64::new(0), sealed: AtomicBool::new(false) }
     }
 
     /// `len` committed bytes from `start`, or `None` where there are not so many.
@@ -189,11 +182,13 @@ impl Segment {
     /// A holder wants `bytes` more of it.
     pub fn want(&self, bytes: u64) {
         self.live.fetch_add(bytes, StdOrdering::Relaxed);
+        self.pool.want(bytes);
     }
 
     /// A holder wants `bytes` less of it.
     pub fn release(&self, bytes: u64) {
         self.live.fetch_sub(bytes, StdOrdering::Relaxed);
+        self.pool.release(bytes);
     }
 
     /// Whether nothing will be appended to it any more.
@@ -206,17 +201,9 @@ impl Drop for Segment {
     fn drop(&mut self) {
         let len = self.buffer.len();
         let memory = std::mem::replace(self.buffer.memory.get_mut(), Memory::Boxed(Box::default()));
-        match (&self.home, memory) {
-            (Home::Pool(pool), Memory::Mapped(map)) => {
-                if let Some(pool) = pool.upgrade() {
-                    pool.give_back(map);
-                }
-            }
-            (Home::Pool(pool) | Home::Own(pool), _) => {
-                if let Some(pool) = pool.upgrade() {
-                    pool.own_freed(len);
-                }
-            }
+        match memory {
+            Memory::Mapped(map) => self.pool.give_back(map),
+            Memory::Boxed(_) => self.pool.own_freed(len),
         }
     }
 }
@@ -273,7 +260,7 @@ mod loom_tests {
     use loom::thread;
 
     fn writer() -> Writer {
-        Segment::pooled(Buffer::boxed(vec![0; 32].into()), 1, Weak::new())
+        Segment::pooled(Buffer::boxed(vec![0; 32].into()), 1, Pool::new(0, 0))
     }
 
     fn put(writer: &mut Writer, byte: u8) -> Range<usize> {

@@ -19,6 +19,8 @@ pub(crate) struct Pool {
     serial: AtomicU64,
     /// Bytes of segments of one record that are alive.
     own: AtomicUsize,
+    /// Bytes that holders of segments want.
+    live: AtomicU64,
 }
 
 struct State {
@@ -40,6 +42,7 @@ impl Pool {
             wanted: Condvar::new(),
             serial: AtomicU64::new(1),
             own: AtomicUsize::new(0),
+            live: AtomicU64::new(0),
         })
     }
 
@@ -48,12 +51,9 @@ impl Pool {
         while let Some(this) = pool.upgrade() {
             let mut state = this.lock();
             while !state.closed && (state.ready.len() >= AHEAD || !this.may_map(&state)) {
-                // Wakes now and then only to see whether the pool still has an owner.
+                // Wakes now and then only to see whether one-record segments have made room.
                 let wait = this.wanted.wait_timeout(state, std::time::Duration::from_secs(1));
                 state = wait.unwrap_or_else(PoisonError::into_inner).0;
-                if Arc::strong_count(&this) == 1 {
-                    return;
-                }
             }
             if state.closed {
                 return;
@@ -93,7 +93,7 @@ impl Pool {
                 None
             })?,
         };
-        Some(Segment::pooled(Buffer::mapped(map), self.next_serial(), Arc::downgrade(self)))
+        Some(Segment::pooled(Buffer::mapped(map), self.next_serial(), self.clone()))
     }
 
     /// Counts `bytes` of a segment of one record; `false`, without counting, when the limit is reached.
@@ -117,6 +117,18 @@ impl Pool {
 
     pub(super) fn own_bytes(&self) -> usize {
         self.own.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn want(&self, bytes: u64) {
+        self.live.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn release(&self, bytes: u64) {
+        self.live.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn live(&self) -> u64 {
+        self.live.load(Ordering::Relaxed)
     }
 
     pub(super) fn give_back(&self, map: MmapMut) {

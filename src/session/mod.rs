@@ -1,1 +1,25 @@
-//! session.
+//! Spans into sessions.
+//!
+//! 1. [`intake`] walks a request once, on the thread that received it, and groups its spans by trace.
+//! 2. [`directory`] says which session a trace belongs to, as far as anybody knows, and so which shard.
+//! 3. One [`flow::Arrival`](crate::flow::Arrival) a request and shard goes to [`shard`], a thread that owns its sessions
+//!    alone: it folds the spans into [`open`] sessions, keeps their [`wheel`] of timers, and has them judged when due.
+//! 4. Segments that spans stand in are [`held`] for as long as they are wanted, and what little is wanted of one in the end
+//!    is copied [`forward`].
+//! 5. What was judged is [`remembered`] for the spans that come late.
+
+mod describe;
+pub mod directory;
+mod early;
+mod fold;
+mod forward;
+mod held;
+pub mod intake;
+mod open;
+mod remembered;
+pub mod shard;
+mod sessions;
+mod table;
+mod wheel;
+
+pub use sessions::{Outlets, Sessions};

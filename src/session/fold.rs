@@ -1,0 +1,182 @@
+//! Spans into the aggregate of their session, one by one as they arrive.
+
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
+
+use super::held::Held;
+use super::open::{Open, Waiting};
+use crate::clock::Nanos;
+use crate::flow::{ArrivedSpan, Session, SpanRef, Text, TurnRoot};
+use crate::otlp::span::{STATUS_ERROR, SpanId};
+
+/// Longest name that is kept of a root, a service or an error type, in bytes.
+const MAX_NAME: usize = 256;
+/// Most names that are shared between sessions: services and error types are few, and a client that makes them up shall
+/// not grow the table.
+const MAX_SHARED: usize = 8192;
+
+/// What became of a span that was handed to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Folded {
+    /// It is held now.
+    Held,
+    /// It is held already, byte by byte.
+    Duplicate,
+}
+
+/// Names that many sessions share. Owned by a shard's thread.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    known: HashSet<Arc<str>, RandomState>,
+}
+
+// === impl Open ===
+
+impl Open {
+    /// Folds one span in. `arrived.span.turn` and `.segment` are set; the segment is held.
+    pub(super) fn fold(&mut self, arrived: &ArrivedSpan, held: &Held, names: &mut Names, now: Nanos) -> Folded {
+        let span = arrived.span;
+        let hash = hash_of(&self.hasher, &span);
+        if self.holds(&span, hash, held) {
+            return Folded::Duplicate;
+        }
+        let place = self.spans.len() as u32;
+        self.spans.push(span);
+        let (spans, hasher) = (&self.spans, &self.hasher);
+        let rehash = |at: &u32| spans.get(*at as usize).map_or(0, |span| hash_of(hasher, span));
+        self.index.insert_unique(hash, place, rehash);
+        self.fold_parents(arrived);
+        self.fold_turn(arrived, place, held, now);
+        self.fold_facts(arrived, held, names);
+        self.arrived.1 = self.arrived.1.max(now);
+        self.ended |= arrived.ends_session;
+        Folded::Held
+    }
+
+    fn holds(&self, span: &SpanRef, hash: u64, held: &Held) -> bool {
+        let bytes = |span: &SpanRef| held.bytes(span.segment, span.start, span.len);
+        let same = |at: &u32| {
+            self.spans.get(*at as usize).is_some_and(|known| {
+                (known.span_id, known.turn, known.len) == (span.span_id, span.turn, span.len)
+                    && bytes(known) == bytes(span)
+            })
+        };
+        self.index.find(hash, same).is_some()
+    }
+
+    fn has(&self, turn: u32, id: SpanId) -> bool {
+        let wanted = SpanRef { turn, span_id: id, ..ArrivedSpan::EMPTY.span };
+        let same = |at: &u32| self.spans.get(*at as usize).is_some_and(|span| (span.span_id, span.turn) == (id, turn));
+        self.index.find(hash_of(&self.hasher, &wanted), same).is_some()
+    }
+
+    /// Keeps the account of parents that have not come.
+    fn fold_parents(&mut self, arrived: &ArrivedSpan) {
+        let SpanRef { turn, span_id, parent_id, .. } = arrived.span;
+        if let Some(waiting) = self.missing.remove(&(turn, span_id)) {
+            self.block(turn, waiting.local, -1);
+            // A root whose remote parent came after all is no root.
+            let root = self.facts.turns.get_mut(turn as usize).map(|turn| &mut turn.root);
+            if let Some(root) = root
+                && let Some(known) = root
+                && !known.local
+                && self.spans.get(known.span as usize).is_some_and(|root| root.parent_id == span_id)
+            {
+                *root = None;
+            }
+        }
+        if parent_id.is_zero() || self.has(turn, parent_id) {
+            return;
+        }
+        let Waiting { children, local } = self.missing.entry((turn, parent_id)).or_default();
+        *children += 1;
+        if !arrived.remote_parent && !*local {
+            *local = true;
+            self.block(turn, true, 1);
+        }
+    }
+
+    fn block(&mut self, turn: u32, local: bool, by: i32) {
+        if let (true, Some(turn)) = (local, self.turns.get_mut(turn as usize)) {
+            turn.blocking = turn.blocking.saturating_add_signed(by);
+        }
+    }
+
+    fn fold_turn(&mut self, arrived: &ArrivedSpan, place: u32, held: &Held, now: Nanos) {
+        let SpanRef { turn, parent_id, segment, .. } = arrived.span;
+        if let Some(open) = self.turns.get_mut(turn as usize) {
+            open.last = open.last.max(now);
+        }
+        let local = parent_id.is_zero();
+        let may_be_root = local || (arrived.remote_parent && self.missing.contains_key(&(turn, parent_id)));
+        let Some(turn) = self.facts.turns.get_mut(turn as usize) else { return };
+        if arrived.start < turn.earliest.0 || turn.earliest.0 == u64::MAX {
+            turn.earliest = (arrived.start, place);
+        }
+        let better = match &turn.root {
+            None => true,
+            Some(known) => (local, known.start) > (known.local, arrived.start),
+        };
+        if may_be_root && better {
+            let name = text(held, segment, arrived.name).into();
+            turn.root = Some(TurnRoot { span: place, start: arrived.start, status: arrived.status, name, local });
+        }
+    }
+
+    fn fold_facts(&mut self, arrived: &ArrivedSpan, held: &Held, names: &mut Names) {
+        let facts = &mut self.facts;
+        let segment = arrived.span.segment;
+        facts.spans += 1;
+        facts.bytes += u64::from(arrived.span.len);
+        facts.start = facts.start.min(arrived.start);
+        facts.end = facts.end.max(arrived.end).max(arrived.start);
+        facts.error_count += u32::from(arrived.status == STATUS_ERROR);
+        names.add(&mut facts.services, text(held, segment, arrived.service));
+        if arrived.error_type.len > 0 {
+            names.add(&mut facts.error_types, text(held, segment, arrived.error_type));
+        }
+        let mut bits = arrived.span.predicates;
+        while bits != 0 {
+            if let Some(count) = facts.predicates.get_mut(bits.trailing_zeros() as usize) {
+                *count += 1;
+            }
+            bits &= bits - 1;
+        }
+        if arrived.incoming_rv != u64::MAX && facts.key.is_trace() && !self.explicit_randomness {
+            self.explicit_randomness = true;
+            facts.randomness = arrived.incoming_rv;
+        }
+    }
+}
+
+// === impl Names ===
+
+impl Names {
+    /// Adds a name to a session's list, unless it is there, empty, or the list is full.
+    fn add(&mut self, list: &mut Vec<Arc<str>>, name: &str) {
+        if name.is_empty() || list.len() >= Session::MAX_NAMES || list.iter().any(|known| **known == *name) {
+            return;
+        }
+        if let Some(known) = self.known.get(name) {
+            return list.push(known.clone());
+        }
+        let name: Arc<str> = name.into();
+        if self.known.len() < MAX_SHARED {
+            self.known.insert(name.clone());
+        }
+        list.push(name);
+    }
+}
+
+/// The text at its place in a segment, cut to [`MAX_NAME`].
+fn text(held: &Held, segment: u32, text: Text) -> &str {
+    let bytes = held.bytes(segment, text.start, text.len);
+    let whole = std::str::from_utf8(bytes).unwrap_or_default();
+    whole.get(..whole.floor_char_boundary(MAX_NAME)).unwrap_or(whole)
+}
+
+fn hash_of(hasher: &RandomState, span: &SpanRef) -> u64 {
+    std::hash::BuildHasher::hash_one(hasher, (u64::from_le_bytes(span.span_id.0), span.turn))
+}

@@ -1,0 +1,103 @@
+//! Copying forward: when a segment holds few bytes that anybody wants, the spans of the sessions that are still open are
+//! copied out of it, each session's together into a segment of its own, so that the whole can be written again.
+//!
+//! Every shard looks for itself, by the segments' shared counts of wanted bytes, and moves only its own spans; all come to
+//! much the same choice. A session's copies go when it goes, so that nothing is copied twice.
+
+use super::shard::Shard;
+use crate::flow::SpanRef;
+use crate::log::{LogUsage, RecordKind};
+use crate::otlp::join::{Piece, copy_forward};
+
+/// The log is let grow to this share of its limit before anything is copied: memory that is not short is not saved.
+const FREE_SHARE: f64 = 0.25;
+/// Held bytes over wanted ones above which segments are emptied, and that they are brought back to.
+const HELD_PER_WANTED: (f64, f64) = (1.40, 1.35);
+/// A segment with more of its bytes wanted than this is left alone: copying would cost more than it gives.
+const WORTH: f64 = 0.5;
+
+impl Shard {
+    /// Copies this shard's spans out of the segments that are worth emptying.
+    pub(super) fn copy_forward(&mut self, usage: &LogUsage) {
+        let mut excess = excess(usage);
+        if excess == 0 {
+            return;
+        }
+        let candidates = self.held.iter().filter(|(_, held)| !held.copied && held.segment.is_sealed());
+        let mut candidates: Vec<(u64, u64, u32)> = candidates
+            .map(|(slot, held)| (held.segment.live(), held.segment.capacity() as u64, slot))
+            .filter(|(live, capacity, _)| (*live as f64) < WORTH * *capacity as f64)
+            .collect();
+        candidates.sort_unstable_by_key(|(live, capacity, _)| live.saturating_mul(1 << 20) / capacity.max(&1));
+        for (live, capacity, slot) in candidates {
+            if excess == 0 {
+                break;
+            }
+            self.empty(slot);
+            excess = excess.saturating_sub(capacity.saturating_sub(live));
+        }
+    }
+
+    /// Copies every span of this shard out of the segment at `slot`.
+    fn empty(&mut self, slot: u32) {
+        let sessions = self.held.get_mut(slot).map(|held| std::mem::take(&mut held.sessions)).unwrap_or_default();
+        for index in sessions {
+            self.move_spans(index, slot);
+        }
+    }
+
+    /// Copies the spans of one session out of the segment at `slot`.
+    fn move_spans(&mut self, index: u32, slot: u32) {
+        let Some(open) = self.table.get(index) else { return };
+        let places: Vec<usize> =
+            open.spans.iter().enumerate().filter(|(_, span)| span.segment == slot).map(|(place, _)| place).collect();
+        if places.is_empty() {
+            return;
+        }
+        let spans: Vec<SpanRef> = places.iter().filter_map(|place| open.spans.get(*place).copied()).collect();
+        let bytes = self.held.segment_bytes(slot);
+        let pieces: Vec<Piece<'_>> = spans.iter().map(|span| span.piece(bytes)).collect();
+        let Some((copied, offsets)) = copy_forward(&pieces) else { return };
+        let arrived = open.arrived.0;
+        let Some(record) = self.log.append_own(RecordKind::Copied, arrived, &copied) else { return };
+        let target = self.held.hold(record.segment(), true);
+        let (count, size) = (spans.len() as u32, spans.iter().map(|span| u64::from(span.len)).sum());
+        record.segment().want(size);
+        self.held.add(target, count, size);
+        if let Some(open) = self.table.get_mut(index) {
+            for (place, at) in places.into_iter().zip(offsets) {
+                if let Some(span) = open.spans.get_mut(place) {
+                    span.segment = target;
+                    span.resource_spans = record.offset() + at.resource_spans.start;
+                    span.scope_spans = record.offset() + at.scope_spans.start;
+                    span.start = record.offset() + at.span.start;
+                }
+            }
+        }
+        self.held.remove(slot, count, size, false);
+    }
+}
+
+impl SpanRef {
+    /// The span as a piece to be joined, as it is.
+    pub(super) fn piece(self, segment: &[u8]) -> Piece<'_> {
+        Piece {
+            segment,
+            resource_spans: self.resource_spans,
+            scope_spans: self.scope_spans,
+            start: self.start,
+            len: self.len,
+            append: &[],
+            without: &[],
+        }
+    }
+}
+
+/// How many bytes the log holds beyond what its wanted bytes justify.
+fn excess(usage: &LogUsage) -> u64 {
+    let (held, wanted) = (usage.held as f64, usage.live as f64);
+    if held <= FREE_SHARE * usage.limit as f64 || held <= HELD_PER_WANTED.0 * wanted {
+        return 0;
+    }
+    (held - HELD_PER_WANTED.1 * wanted) as u64
+}

@@ -1,0 +1,107 @@
+//! The segments that one shard holds: each once, however many of its spans stand in it.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::log::Segment;
+
+/// The segments a shard holds. Owned by its thread.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    slots: Vec<Option<HeldSegment>>,
+    free: Vec<u32>,
+    by_serial: HashMap<u64, u32, foldhash::fast::RandomState>,
+}
+
+/// One segment, and how much of it this shard wants.
+#[derive(Debug)]
+pub(super) struct HeldSegment {
+    /// The segment.
+    pub(super) segment: Arc<Segment>,
+    /// Spans of this shard that stand in it.
+    pub(super) spans: u32,
+    /// Their bytes.
+    pub(super) bytes: u64,
+    /// It holds copies of one session's spans, which go with it.
+    pub(super) copied: bool,
+    /// Sessions that have, or had, spans in it: where they were in the table.
+    pub(super) sessions: Vec<u32>,
+}
+
+// === impl Held ===
+
+impl Held {
+    /// The slot of a segment, which is held from now on.
+    pub(super) fn hold(&mut self, segment: &Arc<Segment>, copied: bool) -> u32 {
+        if let Some(slot) = self.by_serial.get(&segment.serial()) {
+            return *slot;
+        }
+        let held = HeldSegment { segment: segment.clone(), spans: 0, bytes: 0, copied, sessions: Vec::new() };
+        let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
+        match self.slots.get_mut(slot as usize) {
+            Some(place) => *place = Some(held),
+            None => self.slots.push(Some(held)),
+        }
+        self.by_serial.insert(segment.serial(), slot);
+        slot
+    }
+
+    /// Counts spans of a segment as wanted. Its shared count is the business of whoever brought them.
+    pub(super) fn add(&mut self, slot: u32, spans: u32, bytes: u64) {
+        if let Some(held) = self.get_mut(slot) {
+            held.spans += spans;
+            held.bytes += bytes;
+        }
+    }
+
+    /// Counts spans as no longer wanted here, and as wanted by nobody unless they were `handed` on; lets go of the segment
+    /// with the last of them.
+    pub(super) fn remove(&mut self, slot: u32, spans: u32, bytes: u64, handed: bool) {
+        let Some(held) = self.get_mut(slot) else { return };
+        held.spans = held.spans.saturating_sub(spans);
+        held.bytes = held.bytes.saturating_sub(bytes);
+        if !handed {
+            held.segment.release(bytes);
+        }
+        if held.spans == 0 {
+            self.let_go(slot);
+        }
+    }
+
+    /// Lets go of a segment that no span here stands in, if that is so.
+    pub(super) fn let_go_if_unused(&mut self, slot: u32) {
+        if self.get(slot).is_some_and(|held| held.spans == 0) {
+            self.let_go(slot);
+        }
+    }
+
+    pub(super) fn get(&self, slot: u32) -> Option<&HeldSegment> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut HeldSegment> {
+        self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    /// `len` bytes at `start` of a segment.
+    pub(super) fn bytes(&self, slot: u32, start: u32, len: u32) -> &[u8] {
+        self.get(slot).and_then(|held| held.segment.bytes(start, len)).unwrap_or_default()
+    }
+
+    /// All of a segment's bytes.
+    pub(super) fn segment_bytes(&self, slot: u32) -> &[u8] {
+        self.get(slot).map(|held| held.segment.bytes_from(0)).unwrap_or_default()
+    }
+
+    /// All segments held, with their slots.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &HeldSegment)> {
+        self.slots.iter().enumerate().filter_map(|(slot, held)| Some((slot as u32, held.as_ref()?)))
+    }
+
+    fn let_go(&mut self, slot: u32) {
+        let Some(held) = self.slots.get_mut(slot as usize).and_then(Option::take) else { return };
+        self.by_serial.remove(&held.segment.serial());
+        self.free.push(slot);
+    }
+}

@@ -1,0 +1,218 @@
+//! An open session: its aggregate, the spans it holds, and when it will be due.
+
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashTable};
+
+use crate::clock::{Nanos, nanos};
+use crate::config;
+use crate::flow::{Reason, Session, SessionKey, SpanRef, Turn};
+use crate::otlp::probability::{RANDOMNESS_MASK, trace_randomness};
+use crate::otlp::span::{SpanId, TraceId};
+
+/// The waiting times and bounds of sessions, in nanoseconds.
+#[derive(Clone, Debug)]
+pub(super) struct Bounds {
+    pub(super) settle: Nanos,
+    pub(super) idle: Nanos,
+    pub(super) trace: Nanos,
+    pub(super) duration: Nanos,
+    pub(super) spans: u32,
+    pub(super) bytes: u64,
+    pub(super) open_traces: u32,
+}
+
+/// An open session. Owned by a shard's thread.
+#[derive(Debug)]
+pub(super) struct Open {
+    /// What rules will see.
+    pub(super) facts: Session,
+    /// The spans held, in the order of their arrival.
+    pub(super) spans: Vec<SpanRef>,
+    /// What settles each turn; beside `facts.turns`.
+    pub(super) turns: Vec<OpenTurn>,
+    /// Spans by turn and id: where a span is held, and whether a parent came.
+    pub(super) index: HashTable<u32>,
+    /// Parents that have not come, by turn and id.
+    pub(super) missing: HashMap<(u32, SpanId), Waiting, RandomState>,
+    /// Of `index`.
+    pub(super) hasher: RandomState,
+    /// When its first span arrived, and its last.
+    pub(super) arrived: (Nanos, Nanos),
+    /// When the wheel will bring it up next.
+    pub(super) scheduled: Nanos,
+    /// A span said that the session is over.
+    pub(super) ended: bool,
+    /// A trace of it had been judged before.
+    continued: bool,
+    /// The randomness was taken from an explicit `ot=rv`.
+    pub(super) explicit_randomness: bool,
+}
+
+/// What settles a turn.
+#[derive(Debug)]
+pub(super) struct OpenTurn {
+    /// Version of the trace's binding.
+    pub(super) version: u32,
+    /// When its last span arrived.
+    pub(super) last: Nanos,
+    /// Parents that have not come and whose children are not known to be remote from them.
+    pub(super) blocking: u32,
+    /// The trace was judged before: its root has been and gone.
+    pub(super) reopened: bool,
+    /// Traces that it links to, while nothing better names its session.
+    pub(super) links: Vec<TraceId>,
+}
+
+/// Children that wait for a parent.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// How many they are.
+    pub(super) children: u32,
+    /// Some child is in the same process, so that the parent should have come.
+    pub(super) local: bool,
+}
+
+// === impl Bounds ===
+
+impl From<&config::Sessions> for Bounds {
+    fn from(config: &config::Sessions) -> Self {
+        Self {
+            settle: nanos(config.settle),
+            idle: nanos(config.idle_timeout),
+            trace: nanos(config.trace_timeout),
+            duration: nanos(config.max_duration),
+            spans: config.max_spans,
+            bytes: config.max_bytes,
+            open_traces: config.max_open_traces,
+        }
+    }
+}
+
+// === impl Open ===
+
+impl Open {
+    /// An empty session.
+    pub(super) fn new(key: SessionKey, sequence: u32, predicates: usize, now: Nanos) -> Self {
+        let randomness = match &key {
+            SessionKey::Trace(id) => trace_randomness(*id),
+            SessionKey::Id(id) => id.hash as u64 & RANDOMNESS_MASK,
+        };
+        Self {
+            facts: Session {
+                key,
+                sequence,
+                randomness,
+                turns: Vec::new(),
+                spans: 0,
+                bytes: 0,
+                services: Vec::new(),
+                error_types: Vec::new(),
+                start: u64::MAX,
+                end: 0,
+                error_count: 0,
+                orphans: 0,
+                complete: false,
+                predicates: vec![0; predicates].into(),
+            },
+            spans: Vec::new(),
+            turns: Vec::new(),
+            index: HashTable::new(),
+            missing: HashMap::default(),
+            hasher: RandomState::default(),
+            arrived: (now, now),
+            scheduled: Nanos::MAX,
+            ended: false,
+            continued: false,
+            explicit_randomness: false,
+        }
+    }
+
+    /// Adds a turn; its index.
+    pub(super) fn add_turn(&mut self, trace_id: TraceId, version: u32, reopened: bool, now: Nanos) -> u32 {
+        self.facts.turns.push(Turn { trace_id, root: None, earliest: (u64::MAX, 0) });
+        self.turns.push(OpenTurn { version, last: now, blocking: 0, reopened, links: Vec::new() });
+        self.continued |= reopened;
+        self.turns.len() as u32 - 1
+    }
+
+    /// When the session is due by what is known, and why. The earliest of several reasons counts.
+    pub(super) fn due(&self, bounds: &Bounds) -> (Nanos, Reason) {
+        let (first, last) = self.arrived;
+        let own = if self.facts.key.is_trace() {
+            self.turns_due(bounds)
+        } else if self.ended {
+            (last.saturating_add(bounds.settle), Reason::ExplicitEnd)
+        } else {
+            let idle = (last.saturating_add(bounds.idle), Reason::Idle);
+            std::cmp::max_by_key(self.turns_due(bounds), idle, |due| due.0)
+        };
+        let age = (first.saturating_add(bounds.duration), Reason::Duration);
+        std::cmp::min_by_key(own, age, |due| due.0)
+    }
+
+    /// A time that the session is not due before, cheaper than [`Open::due`] once it has many turns.
+    pub(super) fn due_at_the_earliest(&self, turn: u32, bounds: &Bounds) -> Nanos {
+        let (first, last) = self.arrived;
+        let turn = self.turns.get(turn as usize).map_or(0, |open| self.turn_due(open, turn, bounds).0);
+        let own = match (self.facts.key.is_trace(), self.ended) {
+            (true, _) => turn,
+            (false, true) => last.saturating_add(bounds.settle),
+            (false, false) => turn.max(last.saturating_add(bounds.idle)),
+        };
+        own.min(first.saturating_add(bounds.duration))
+    }
+
+    /// Whether the session has outgrown its bounds.
+    pub(super) fn too_large(&self, bounds: &Bounds) -> Option<Reason> {
+        if self.facts.spans >= bounds.spans {
+            Some(Reason::Spans)
+        } else if self.facts.bytes >= bounds.bytes {
+            Some(Reason::Bytes)
+        } else {
+            None
+        }
+    }
+
+    /// Traces that have not settled.
+    pub(super) fn open_traces(&self, bounds: &Bounds, now: Nanos) -> u32 {
+        let open = |(turn, open): &(usize, &OpenTurn)| self.turn_due(open, *turn as u32, bounds).0 > now;
+        self.turns.iter().enumerate().filter(open).count() as u32
+    }
+
+    /// Sums the session up: nothing more will be folded in.
+    pub(super) fn finish(&mut self, bounds: &Bounds, now: Nanos) {
+        let settled = |(turn, open): (usize, &OpenTurn)| self.turn_settled(open, turn as u32);
+        let due = |open: &OpenTurn| open.last.saturating_add(bounds.settle) <= now || self.ended;
+        let whole = self.turns.iter().enumerate().all(settled) && self.turns.iter().all(due);
+        self.facts.orphans = self.missing.values().filter(|waiting| waiting.local).map(|waiting| waiting.children).sum();
+        self.facts.complete = whole && !self.continued && self.facts.orphans == 0;
+        if self.facts.start == u64::MAX {
+            self.facts.start = 0;
+        }
+    }
+
+    /// Takes the turn out: its spans, to be folded in elsewhere. What is left must be folded anew.
+    pub(super) fn take_turn(&mut self, turn: u32) -> Vec<SpanRef> {
+        let (taken, left) = std::mem::take(&mut self.spans).into_iter().partition(|span| span.turn == turn);
+        self.spans = left;
+        taken
+    }
+
+    fn turns_due(&self, bounds: &Bounds) -> (Nanos, Reason) {
+        let due = self.turns.iter().enumerate().map(|(turn, open)| self.turn_due(open, turn as u32, bounds));
+        due.max_by_key(|due| due.0).unwrap_or((self.arrived.1.saturating_add(bounds.settle), Reason::Settled))
+    }
+
+    fn turn_due(&self, open: &OpenTurn, turn: u32, bounds: &Bounds) -> (Nanos, Reason) {
+        match self.turn_settled(open, turn) {
+            true => (open.last.saturating_add(bounds.settle), Reason::Settled),
+            false => (open.last.saturating_add(bounds.trace), Reason::TraceTimeout),
+        }
+    }
+
+    /// Whether all of the turn is here, as far as its spans tell.
+    fn turn_settled(&self, open: &OpenTurn, turn: u32) -> bool {
+        let rooted = self.facts.turns.get(turn as usize).is_some_and(|turn| turn.root.is_some());
+        open.reopened || (rooted && open.blocking == 0)
+    }
+}

@@ -1,0 +1,129 @@
+//! The stage as a whole: its shards as threads, from start to stop.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, unbounded};
+
+use super::describe::Lens;
+use super::directory::Directory;
+use super::intake::Intake;
+use super::shard::{Mail, Message, Shard, Site};
+use super::wheel::TICK;
+use crate::clock::{Clock, Nanos};
+use crate::config;
+use crate::flow::{Kept, Reason, Session, Verdict};
+use crate::log::Log;
+use crate::observe::ledger::Ledger;
+
+/// What the stage hands on, given by whoever wires it.
+pub struct Outlets {
+    /// Judges a session, on its shard's thread.
+    pub judge: Box<dyn Fn(&Session, Reason) -> Verdict + Send + Sync>,
+    /// Takes what was kept, without waiting.
+    pub keep: Box<dyn Fn(Kept) + Send + Sync>,
+    /// Bytes that each shard should let go of now because memory is short.
+    pub relief: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// The running stage.
+pub struct Sessions {
+    intake: Arc<Intake>,
+    mail: Mail,
+    threads: Vec<JoinHandle<()>>,
+    ledger: Arc<Ledger>,
+}
+
+// === impl Sessions ===
+
+impl Sessions {
+    /// Starts a shard for each of the ledger's.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn start(
+        config: &config::Sessions,
+        lens: Arc<Lens>,
+        log: &Arc<Log>,
+        ledger: &Arc<Ledger>,
+        outlets: Outlets,
+        clock: &Clock,
+    ) -> std::io::Result<Self> {
+        let shards = ledger.shards.len() as u16;
+        let directory = Arc::new(Directory::new(shards));
+        let outlets = Arc::new(outlets);
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| unbounded()).unzip();
+        let mail = Mail::new(senders);
+        let mut threads = Vec::new();
+        for (id, (messages, counts)) in receivers.into_iter().zip(&ledger.shards).enumerate() {
+            let site = Site {
+                id: id as u16,
+                lens: lens.clone(),
+                directory: directory.clone(),
+                mail: mail.clone(),
+                log: log.clone(),
+                ledger: counts.clone(),
+                outlets: outlets.clone(),
+            };
+            let (shard, clock) = (Shard::new(site, config, clock.now()), clock.clone());
+            threads.push(std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || run(shard, &messages, &clock))?);
+        }
+        let intake = Arc::new(Intake { lens, directory, mail: mail.clone() });
+        Ok(Self { intake, mail, threads, ledger: ledger.clone() })
+    }
+
+    /// The way in.
+    pub fn intake(&self) -> Arc<Intake> {
+        self.intake.clone()
+    }
+
+    /// Judges everything that is held, then ends the threads. Nothing may be taken in any more. Returns how many spans are
+    /// left without a verdict: none, unless a shard has died.
+    pub fn stop(self) -> u64 {
+        // What is on its way from one shard to another needs another round; there is no third step.
+        for _ in 0..4 {
+            self.flush();
+            if self.ledger.total().held.spans == 0 {
+                break;
+            }
+        }
+        for shard in 0..self.mail.shards() {
+            self.mail.send(shard as u16, Message::Stop);
+        }
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a shard has died");
+            }
+        }
+        self.ledger.total().held.spans
+    }
+
+    /// Waits until every shard has judged all that it held and all that was on its way when it was asked.
+    fn flush(&self) {
+        let (done, wait) = bounded(self.mail.shards());
+        for shard in 0..self.mail.shards() {
+            self.mail.send(shard as u16, Message::Flush(done.clone()));
+        }
+        drop(done);
+        while wait.recv_timeout(Duration::from_secs(60)).is_ok() {}
+    }
+}
+
+/// A shard's thread.
+fn run(mut shard: Shard, messages: &Receiver<Message>, clock: &Clock) {
+    let mut next: Nanos = clock.now() + TICK;
+    loop {
+        let wait = Duration::from_nanos(next.saturating_sub(clock.now()));
+        match messages.recv_timeout(wait) {
+            Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            Ok(message) => shard.handle(message, clock.now()),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let now = clock.now();
+        if now >= next {
+            shard.tick(now);
+            next = now + TICK;
+        }
+    }
+}

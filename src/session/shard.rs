@@ -1,0 +1,556 @@
+//! A shard: the one owner of its sessions. Everything here runs on its thread, or on a test's, which gives the time.
+//!
+//! The directory is right about where a trace belongs. A shard asks it for a trace that is not open here, so that what
+//! arrives by an older word is sent on, and needs no list of what it once gave away.
+
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::describe::Lens;
+use super::directory::{Claim, Directory};
+use super::fold::{Folded, Names};
+use super::held::Held;
+use super::open::{Bounds, Open};
+use super::remembered::{Generations, JudgedTrace};
+use super::sessions::Outlets;
+use super::table::{Table, Ticket};
+use super::wheel::Wheel;
+use crate::clock::{Nanos, SECOND};
+use crate::config;
+use crate::flow::{Arrival, ArrivedSpan, ArrivedTrace, Kept, Reason, SessionKey, SpanRef, Verdict};
+use crate::log::{Log, Segment};
+use crate::observe::ledger::{ShardCounts, ShardLedger, Spans};
+use crate::otlp::span::TraceId;
+
+/// How often memory is looked at.
+const LOOK: Nanos = SECOND / 2;
+
+/// What a shard is told.
+pub enum Message {
+    /// Spans of a request.
+    Arrival(Arrival),
+    /// Spans of a trace that another shard had.
+    Moved(Moved),
+    /// A trace was bound to another session.
+    Rebind {
+        /// The trace.
+        trace_id: TraceId,
+        /// Its session now.
+        key: SessionKey,
+        /// Version of that binding.
+        version: u32,
+    },
+    /// Judge everything; hang up when done.
+    Flush(Sender<()>),
+    /// End the thread.
+    Stop,
+}
+
+/// A trace on its way to another shard.
+pub struct Moved {
+    trace: ArrivedTrace,
+    /// When its first span arrived, and its last.
+    arrived: (Nanos, Nanos),
+    spans: Vec<SpanRef>,
+    /// The segments that `SpanRef::segment` counts, and whether they hold copies of this trace's session alone.
+    segments: Vec<(Arc<Segment>, bool)>,
+}
+
+/// The way to the shards.
+#[derive(Clone, Debug)]
+pub struct Mail(Arc<[Sender<Message>]>);
+
+/// What a shard works with.
+pub struct Site {
+    /// Which shard it is.
+    pub id: u16,
+    /// What spans are read by.
+    pub lens: Arc<Lens>,
+    /// Where traces belong.
+    pub directory: Arc<Directory>,
+    /// The way to the others.
+    pub mail: Mail,
+    /// Where spans are copied forward to.
+    pub log: Arc<Log>,
+    /// Where counts are published.
+    pub ledger: Arc<ShardLedger>,
+    /// What it hands on.
+    pub outlets: Arc<Outlets>,
+}
+
+/// One shard.
+pub struct Shard {
+    pub(super) site: Site,
+    pub(super) log: Arc<Log>,
+    bounds: Bounds,
+    pub(super) table: Table,
+    pub(super) held: Held,
+    /// Open sessions by the hash of their id; those of one trace are found by `traces`.
+    by_id: HashMap<u128, u32, RandomState>,
+    /// Open traces: their session and turn.
+    traces: HashMap<TraceId, (u32, u32), RandomState>,
+    wheel: Wheel<Ticket>,
+    names: Names,
+    judged: Generations<TraceId, JudgedTrace>,
+    /// Bursts of conversations so far, by the hash of their id.
+    sequences: Generations<u128, u32>,
+    counts: ShardCounts,
+    looked: Nanos,
+}
+
+// === impl Mail ===
+
+impl Mail {
+    /// One sender a shard.
+    pub fn new(senders: Vec<Sender<Message>>) -> Self {
+        Self(senders.into())
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Sends without waiting: what is on its way is bounded by the log that it stands in.
+    pub fn send(&self, shard: u16, message: Message) {
+        let sent = self.0.get(usize::from(shard)).is_some_and(|sender| sender.send(message).is_ok());
+        if !sent {
+            tracing::error!(shard, "a shard is gone");
+        }
+    }
+}
+
+// === impl Shard ===
+
+impl Shard {
+    /// An empty shard.
+    pub fn new(site: Site, config: &config::Sessions, now: Nanos) -> Self {
+        let remembered = config.remembered_traces / site.mail.shards().max(1);
+        Self {
+            log: site.log.clone(),
+            bounds: Bounds::from(config),
+            table: Table::default(),
+            held: Held::default(),
+            by_id: HashMap::default(),
+            traces: HashMap::default(),
+            wheel: Wheel::new(now),
+            names: Names::default(),
+            judged: Generations::new(remembered),
+            sequences: Generations::new(remembered),
+            counts: ShardCounts::default(),
+            looked: now,
+            site,
+        }
+    }
+
+    /// Does as it is told.
+    pub fn handle(&mut self, message: Message, now: Nanos) {
+        match message {
+            Message::Arrival(arrival) => self.arrival(arrival),
+            Message::Moved(moved) => self.adopt(moved),
+            Message::Rebind { trace_id, key, version } => self.rebind(trace_id, &key, version),
+            Message::Flush(done) => {
+                self.judge_all(now);
+                self.publish();
+                drop(done);
+                return;
+            }
+            Message::Stop => return,
+        }
+        self.publish();
+    }
+
+    /// Judges what is due, and sees to memory now and then.
+    pub fn tick(&mut self, now: Nanos) {
+        let mut up = Vec::new();
+        self.wheel.take(now, &mut up);
+        for ticket in up {
+            self.look_at(ticket, now);
+        }
+        if now.saturating_sub(self.looked) >= LOOK {
+            self.looked = now;
+            let relief = (self.site.outlets.relief)();
+            if relief > 0 {
+                self.relieve(relief, now);
+            }
+            let usage = self.log.usage();
+            self.copy_forward(&usage);
+        }
+        self.publish();
+    }
+
+    /// Counts what the tables hold, span by span: what `held` must come to.
+    pub fn count_held(&self) -> Spans {
+        let spans = self.table.iter().flat_map(|(_, open)| &open.spans);
+        let (count, bytes) = spans.fold((0, 0), |(count, bytes), span| (count + 1, bytes + u64::from(span.len)));
+        Spans::new(count, bytes)
+    }
+
+    /// Bytes of memory that the tables take, roughly.
+    fn table_bytes(&self) -> u64 {
+        const SESSION: usize = size_of::<Open>() + 400;
+        const SPAN: u64 = size_of::<SpanRef>() as u64 + 40;
+        (self.table.len() * SESSION) as u64 + self.counts.held.spans * SPAN
+    }
+
+    fn publish(&mut self) {
+        (self.counts.sessions, self.counts.traces) = (self.table.len() as u64, self.traces.len() as u64);
+        self.counts.table_bytes = self.table_bytes();
+        self.site.ledger.publish(&self.counts);
+    }
+
+    fn arrival(&mut self, arrival: Arrival) {
+        let Arrival { record, arrived, traces, mut spans } = arrival;
+        let slot = self.held.hold(record.segment(), false);
+        let total = size(&spans);
+        self.counts.taken += total;
+        self.held.add(slot, total.spans as u32, total.bytes);
+        spans.iter_mut().for_each(|span| span.span.segment = slot);
+        let mut rest = spans.as_mut_slice();
+        for trace in traces {
+            let Some((own, others)) = rest.split_at_mut_checked(trace.spans as usize) else { break };
+            rest = others;
+            self.trace(trace, own, (arrived, arrived));
+        }
+        self.held.let_go_if_unused(slot);
+    }
+
+    /// Takes spans of one trace, which are held already, to their session, here or elsewhere.
+    fn trace(&mut self, mut trace: ArrivedTrace, spans: &mut [ArrivedSpan], arrived: (Nanos, Nanos)) {
+        if let Some((index, turn)) = self.traces.get(&trace.trace_id).copied() {
+            let known = self.table.get(index).and_then(|open| Some((open.turns.get(turn as usize)?.version, &open.facts.key)));
+            let stays = known.is_none_or(|(version, key)| version >= trace.version || *key == trace.key);
+            if stays {
+                return self.fold(index, turn, trace.links, spans, arrived);
+            }
+            self.rebind(trace.trace_id, &trace.key.clone(), trace.version);
+        }
+        let judged = self.judged.get(&trace.trace_id);
+        if let Some(judged) = &judged {
+            self.counts.late += spans.len() as u64;
+            if let Some(verdict) = &judged.kept {
+                return self.follow(verdict.clone(), judged.by_trace, spans);
+            }
+        }
+        let binding = self.site.directory.get(&trace.trace_id).filter(|binding| binding.version >= trace.version);
+        let binding = binding.unwrap_or_else(|| {
+            let claim = Claim { key: trace.key.clone(), rank: trace.rank, start: u64::MAX };
+            self.site.directory.bind(trace.trace_id, Some(claim)).binding
+        });
+        (trace.key, trace.rank, trace.version) = (binding.key, binding.rank, binding.version);
+        self.open(trace, spans, arrived, judged);
+    }
+
+    /// Opens a trace in its session, which is opened when need be, or sends it to the shard that owns it.
+    fn open(&mut self, mut trace: ArrivedTrace, spans: &mut [ArrivedSpan], arrived: (Nanos, Nanos), judged: Option<JudgedTrace>) {
+        if self.site.directory.shard_of(&trace.key) != self.site.id {
+            return self.send_on(trace, spans.iter().map(|span| span.span).collect(), arrived);
+        }
+        let index = match &trace.key {
+            SessionKey::Id(id) => self.by_id.get(&id.hash).copied(),
+            SessionKey::Trace(_) => None,
+        };
+        let crowded = |open: &Open| {
+            open.turns.len() >= self.bounds.open_traces as usize
+                && open.open_traces(&self.bounds, arrived.1) >= self.bounds.open_traces
+        };
+        if index.and_then(|index| self.table.get(index)).is_some_and(crowded) {
+            self.counts.crowded_ids += 1;
+            let binding = self.site.directory.set_apart(trace.trace_id);
+            (trace.key, trace.rank, trace.version) = (binding.key, binding.rank, binding.version);
+            return self.open(trace, spans, arrived, judged);
+        }
+        let index = index.unwrap_or_else(|| self.open_session(&trace.key, judged.as_ref(), arrived.0));
+        let Some(open) = self.table.get_mut(index) else { return };
+        let turn = open.add_turn(trace.trace_id, trace.version, judged.is_some(), arrived.0);
+        self.traces.insert(trace.trace_id, (index, turn));
+        self.judged.remove(&trace.trace_id);
+        self.fold(index, turn, trace.links, spans, arrived);
+    }
+
+    fn open_session(&mut self, key: &SessionKey, judged: Option<&JudgedTrace>, now: Nanos) -> u32 {
+        let before = match key {
+            SessionKey::Id(id) => self.sequences.get(&id.hash),
+            SessionKey::Trace(_) => judged.map(|judged| judged.sequence),
+        };
+        let sequence = before.unwrap_or(0).saturating_add(1);
+        self.counts.continuations += u64::from(sequence > 1);
+        let ticket = self.table.insert(Open::new(key.clone(), sequence, self.site.lens.predicates.len(), now));
+        if let SessionKey::Id(id) = key {
+            self.by_id.insert(id.hash, ticket.index);
+        }
+        ticket.index
+    }
+
+    fn fold(&mut self, index: u32, turn: u32, links: Vec<TraceId>, spans: &mut [ArrivedSpan], arrived: (Nanos, Nanos)) {
+        let Some(open) = self.table.get_mut(index) else { return };
+        open.arrived.0 = open.arrived.0.min(arrived.0);
+        if let Some(turn) = open.turns.get_mut(turn as usize) {
+            turn.links.extend(links);
+            turn.links.truncate(8);
+        }
+        let mut noted = u32::MAX;
+        for arrived_span in spans {
+            arrived_span.span.turn = turn;
+            let SpanRef { segment, len, .. } = arrived_span.span;
+            match open.fold(arrived_span, &self.held, &mut self.names, arrived.1) {
+                Folded::Held => self.counts.held += Spans::new(1, u64::from(len)),
+                Folded::Duplicate => {
+                    self.counts.duplicate += Spans::new(1, u64::from(len));
+                    self.held.remove(segment, 1, u64::from(len), false);
+                    continue;
+                }
+            }
+            if segment != noted {
+                noted = segment;
+                if let Some(held) = self.held.get_mut(segment) {
+                    held.sessions.push(index);
+                }
+            }
+        }
+        match open.too_large(&self.bounds) {
+            Some(reason) => self.decide(index, reason, arrived.1),
+            None => self.schedule(index, turn),
+        }
+    }
+
+    fn schedule(&mut self, index: u32, turn: u32) {
+        let Some(open) = self.table.get_mut(index) else { return };
+        let due = open.due_at_the_earliest(turn, &self.bounds);
+        if due < open.scheduled {
+            open.scheduled = due;
+            if let Some(ticket) = self.table.ticket(index) {
+                self.wheel.put(due, ticket);
+            }
+        }
+    }
+
+    /// Looks at a session that the wheel has brought up.
+    fn look_at(&mut self, ticket: Ticket, now: Nanos) {
+        let Some(open) = self.table.named(ticket) else { return };
+        let (due, reason) = open.due(&self.bounds);
+        if due <= now {
+            if !self.follow_link(ticket.index) {
+                self.decide(ticket.index, reason, now);
+            }
+        } else if open.scheduled <= now {
+            if let Some(open) = self.table.get_mut(ticket.index) {
+                open.scheduled = due;
+            }
+            self.wheel.put(due, ticket);
+        }
+    }
+
+    /// A trace that nothing named looks once more at the traces that it links to, before it is judged alone.
+    fn follow_link(&mut self, index: u32) -> bool {
+        let Some(open) = self.table.get(index) else { return false };
+        let (Some(turn), SessionKey::Trace(trace_id)) = (open.turns.first(), &open.facts.key) else { return false };
+        let (trace_id, claim) = (*trace_id, self.site.directory.linked(&turn.links));
+        let Some(bound) = claim.map(|claim| self.site.directory.bind(trace_id, Some(claim))) else { return false };
+        let moves = bound.before.is_some();
+        if moves {
+            self.rebind(trace_id, &bound.binding.key, bound.binding.version);
+        }
+        moves
+    }
+
+    fn judge_all(&mut self, now: Nanos) {
+        let all: Vec<u32> = self.table.iter().map(|(index, _)| index).collect();
+        for index in all {
+            self.decide(index, Reason::Shutdown, now);
+        }
+    }
+
+    /// Has a session judged, and lets go of it.
+    pub(super) fn decide(&mut self, index: u32, reason: Reason, now: Nanos) {
+        let Some(mut open) = self.close(index) else { return };
+        open.finish(&self.bounds, now);
+        let verdict = Arc::new((self.site.outlets.judge)(&open.facts, reason));
+        let size = Spans::new(u64::from(open.facts.spans), open.facts.bytes);
+        let by_trace = open.facts.key.is_trace();
+        let sequence = open.facts.sequence;
+        for (turn, trace) in open.turns.iter().zip(&open.facts.turns) {
+            let kept = verdict.keep.then(|| verdict.clone());
+            let judged = JudgedTrace { kept, version: turn.version, sequence, by_trace };
+            let directory = &self.site.directory;
+            self.judged.insert(trace.trace_id, judged, |trace, judged| directory.forget(&trace, judged.version));
+        }
+        if let SessionKey::Id(id) = &open.facts.key {
+            self.sequences.insert(id.hash, sequence, |_, _| ());
+        }
+        self.counts.held -= size;
+        let Open { facts, spans, .. } = *open;
+        if verdict.keep {
+            self.counts.kept += size;
+            self.keep(Some(Box::new(facts)), by_trace, verdict, spans, size.bytes);
+        } else {
+            self.counts.dropped += size;
+            self.release(&spans, false);
+        }
+    }
+
+    /// Takes a session out of the tables.
+    fn close(&mut self, index: u32) -> Option<Box<Open>> {
+        let open = self.table.remove(index)?;
+        for turn in &open.facts.turns {
+            self.traces.remove(&turn.trace_id);
+        }
+        if let SessionKey::Id(id) = &open.facts.key {
+            self.by_id.remove(&id.hash);
+        }
+        Some(open)
+    }
+
+    /// Spans of a trace that was kept go after it.
+    fn follow(&mut self, verdict: Arc<Verdict>, by_trace: bool, spans: &[ArrivedSpan]) {
+        let size = size(spans);
+        self.counts.kept += size;
+        let verdict = Arc::new(Verdict { reason: Reason::Late, ..Verdict::clone(&verdict) });
+        self.keep(None, by_trace, verdict, spans.iter().map(|span| span.span).collect(), size.bytes);
+    }
+
+    fn keep(
+        &mut self,
+        session: Option<Box<crate::flow::Session>>,
+        by_trace: bool,
+        verdict: Arc<Verdict>,
+        spans: Vec<SpanRef>,
+        bytes: u64,
+    ) {
+        let (segments, moved) = self.hand_over(&spans);
+        self.release(&spans, false);
+        let segments = segments.into_iter().map(|(segment, _)| segment).collect();
+        (self.site.outlets.keep)(Kept { session, by_trace, verdict, spans: moved, segments, bytes });
+    }
+
+    /// The segments of `spans`, and the spans with indexes into those.
+    fn hand_over(&self, spans: &[SpanRef]) -> (Vec<(Arc<Segment>, bool)>, Vec<SpanRef>) {
+        let mut segments = Vec::new();
+        let mut indexes: HashMap<u32, u32, RandomState> = HashMap::default();
+        let mut moved = Vec::with_capacity(spans.len());
+        for span in spans {
+            let index = *indexes.entry(span.segment).or_insert_with(|| {
+                segments.extend(self.held.get(span.segment).map(|held| (held.segment.clone(), held.copied)));
+                segments.len() as u32 - 1
+            });
+            moved.push(SpanRef { segment: index, ..*span });
+        }
+        (segments, moved)
+    }
+
+    /// Lets go of the bytes of `spans`, run by run.
+    fn release(&mut self, spans: &[SpanRef], handed: bool) {
+        for run in spans.chunk_by(|one, next| one.segment == next.segment) {
+            let bytes = run.iter().map(|span| u64::from(span.len)).sum();
+            if let Some(first) = run.first() {
+                self.held.remove(first.segment, run.len() as u32, bytes, handed);
+            }
+        }
+    }
+
+    /// Sends spans that are held here to the shard that owns their session.
+    fn send_on(&mut self, trace: ArrivedTrace, spans: Vec<SpanRef>, arrived: (Nanos, Nanos)) {
+        let bytes = spans.iter().map(|span| u64::from(span.len)).sum();
+        self.counts.moved_out += Spans::new(spans.len() as u64, bytes);
+        let (segments, moved) = self.hand_over(&spans);
+        self.release(&spans, true);
+        let shard = self.site.directory.shard_of(&trace.key);
+        self.site.mail.send(shard, Message::Moved(Moved { trace, arrived, spans: moved, segments }));
+    }
+
+    /// Takes a trace from another shard, reading its spans again.
+    fn adopt(&mut self, moved: Moved) {
+        let Moved { trace, arrived, spans, segments } = moved;
+        let slots: Vec<u32> = segments.iter().map(|(segment, copied)| self.held.hold(segment, *copied)).collect();
+        let mut described = Vec::with_capacity(spans.len());
+        for mut span in spans {
+            let size = Spans::new(1, u64::from(span.len));
+            self.counts.moved_in += size;
+            span.segment = slots.get(span.segment as usize).copied().unwrap_or(u32::MAX);
+            self.held.add(span.segment, 1, size.bytes);
+            match self.site.lens.describe_again(&span, self.held.segment_bytes(span.segment)) {
+                Some(span) => described.push(span),
+                None => {
+                    self.counts.lost += size;
+                    self.held.remove(span.segment, 1, size.bytes, false);
+                }
+            }
+        }
+        self.trace(trace, &mut described, arrived);
+        slots.into_iter().for_each(|slot| self.held.let_go_if_unused(slot));
+    }
+
+    /// Moves a trace to the session that it is bound to now. One that is not here will be, and then asks the directory.
+    fn rebind(&mut self, trace_id: TraceId, key: &SessionKey, version: u32) {
+        let Some((index, turn)) = self.traces.get(&trace_id).copied() else { return };
+        let Some(open) = self.table.get_mut(index) else { return };
+        let Some(known) = open.turns.get(turn as usize) else { return };
+        if known.version >= version || open.facts.key == *key {
+            return;
+        }
+        let (arrived, rank) = ((open.arrived.0, known.last), 0);
+        let links = known.links.clone();
+        let spans = open.take_turn(turn);
+        let bytes = spans.iter().map(|span| u64::from(span.len)).sum();
+        self.counts.held -= Spans::new(spans.len() as u64, bytes);
+        self.traces.remove(&trace_id);
+        self.fold_anew(index, turn);
+        let trace = ArrivedTrace { trace_id, key: key.clone(), rank, version, spans: spans.len() as u32, links };
+        if self.site.directory.shard_of(key) != self.site.id {
+            return self.send_on(trace, spans, arrived);
+        }
+        let lens = self.site.lens.clone();
+        let read = |span: &SpanRef| lens.describe_again(span, self.held.segment_bytes(span.segment));
+        let mut described: Vec<ArrivedSpan> = spans.iter().filter_map(read).collect();
+        self.trace(trace, &mut described, arrived);
+    }
+
+    /// Folds a session anew from its records, without the turn that was taken out of it.
+    fn fold_anew(&mut self, index: u32, without: u32) {
+        let Some(old) = self.close(index) else { return };
+        if old.spans.is_empty() {
+            return;
+        }
+        let Open { facts, spans, turns, arrived, .. } = *old;
+        let mut open = Open::new(facts.key.clone(), facts.sequence, self.site.lens.predicates.len(), arrived.0);
+        let mut numbers = HashMap::<u32, (u32, Nanos), RandomState>::default();
+        for (turn, (known, trace)) in turns.into_iter().zip(&facts.turns).enumerate() {
+            if turn as u32 != without {
+                let number = open.add_turn(trace.trace_id, known.version, known.reopened, known.last);
+                numbers.insert(turn as u32, (number, known.last));
+                if let Some(turn) = open.turns.get_mut(number as usize) {
+                    turn.links = known.links;
+                }
+            }
+        }
+        for span in &spans {
+            let described = self.site.lens.describe_again(span, self.held.segment_bytes(span.segment));
+            if let (Some(mut arrived), Some((turn, last))) = (described, numbers.get(&span.turn)) {
+                arrived.span.turn = *turn;
+                open.fold(&arrived, &self.held, &mut self.names, *last);
+            }
+        }
+        let traces: Vec<TraceId> = open.facts.turns.iter().map(|turn| turn.trace_id).collect();
+        let key = open.facts.key.clone();
+        let index = self.table.insert(open).index;
+        if let SessionKey::Id(id) = key {
+            self.by_id.insert(id.hash, index);
+        }
+        for (turn, trace_id) in traces.into_iter().enumerate() {
+            self.traces.insert(trace_id, (index, turn as u32));
+            self.schedule(index, turn as u32);
+        }
+        for span in spans.chunk_by(|one, next| one.segment == next.segment).filter_map(|run| run.first()) {
+            if let Some(held) = self.held.get_mut(span.segment) {
+                held.sessions.push(index);
+            }
+        }
+    }
+}
+
+fn size(spans: &[ArrivedSpan]) -> Spans {
+    Spans::new(spans.len() as u64, spans.iter().map(|span| u64::from(span.span.len)).sum())
+}
