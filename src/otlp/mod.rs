@@ -6,10 +6,12 @@
 //! - [`span`]: one span: ids, times, ranges, in one pass
 //! - [`keys`]: the attribute keys that somebody asked for, found with one probe a key
 //! - [`walk`]: a whole request: framing checked, each span visited
+//! - [`join`]: kept spans back into requests
 //! - [`text`]: UTF-8 with a fast path for ASCII
 //! - [`tracestate`]: W3C `tracestate` and its OpenTelemetry entry
 
 pub mod fields;
+pub mod join;
 pub mod keys;
 pub mod span;
 pub mod text;
