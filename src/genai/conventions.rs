@@ -31,3 +31,21 @@ pub struct IdSource {
     /// Keys to look for in the JSON object that it holds; empty when it holds the id itself.
     pub json: Vec<String>,
 }
+
+// === impl Conventions ===
+
+impl Conventions {
+    /// shim
+    pub fn embedded() -> Self {
+        let k = |l: &[&str]| l.iter().map(|s| s.to_string()).collect::<Vec<_>>();
+        Self {
+            ids: k(&["session.id", "gen_ai.conversation.id"])
+                .into_iter()
+                .map(|key| IdSource { key, json: vec![] })
+                .collect(),
+            placeholders: k(&["", "none", "null", "0", "default", "unknown"]),
+            end_attributes: k(&["tailsieve.session.end"]),
+            ..Self::default()
+        }
+    }
+}

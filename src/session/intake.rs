@@ -78,7 +78,12 @@ impl Intake {
             Err(error) => return Receipt::Malformed(format!("not an ExportTraceServiceRequest: {error}")),
         };
         self.send(&record, scratch);
-        Receipt::Accepted { refused: tally.refused, refused_bytes: tally.refused_bytes, accepted: tally.spans, reason: tally.reason }
+        Receipt::Accepted {
+            refused: tally.refused,
+            refused_bytes: tally.refused_bytes,
+            accepted: tally.spans,
+            reason: tally.reason,
+        }
     }
 
     /// Sends each shard its part, then tells the shards of traces that were bound anew.

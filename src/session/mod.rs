@@ -17,9 +17,12 @@ mod held;
 pub mod intake;
 mod open;
 mod remembered;
-pub mod shard;
 mod sessions;
+pub mod shard;
 mod table;
 mod wheel;
+
+#[cfg(test)]
+mod tests;
 
 pub use sessions::{Outlets, Sessions};

@@ -184,7 +184,8 @@ impl Open {
         let settled = |(turn, open): (usize, &OpenTurn)| self.turn_settled(open, turn as u32);
         let due = |open: &OpenTurn| open.last.saturating_add(bounds.settle) <= now || self.ended;
         let whole = self.turns.iter().enumerate().all(settled) && self.turns.iter().all(due);
-        self.facts.orphans = self.missing.values().filter(|waiting| waiting.local).map(|waiting| waiting.children).sum();
+        self.facts.orphans =
+            self.missing.values().filter(|waiting| waiting.local).map(|waiting| waiting.children).sum();
         self.facts.complete = whole && !self.continued && self.facts.orphans == 0;
         if self.facts.start == u64::MAX {
             self.facts.start = 0;

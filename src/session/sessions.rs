@@ -67,7 +67,9 @@ impl Sessions {
                 outlets: outlets.clone(),
             };
             let (shard, clock) = (Shard::new(site, config, clock.now()), clock.clone());
-            threads.push(std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || run(shard, &messages, &clock))?);
+            threads.push(
+                std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || run(shard, &messages, &clock))?,
+            );
         }
         let intake = Arc::new(Intake { lens, directory, mail: mail.clone() });
         Ok(Self { intake, mail, threads, ledger: ledger.clone() })

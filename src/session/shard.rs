@@ -92,7 +92,8 @@ pub struct Shard {
     by_id: HashMap<u128, u32, RandomState>,
     /// Open traces: their session and turn.
     traces: HashMap<TraceId, (u32, u32), RandomState>,
-    wheel: Wheel<Ticket>,
+    /// Sessions by when they are looked at, with the time that they were put in for.
+    wheel: Wheel<(Ticket, Nanos)>,
     names: Names,
     judged: Generations<TraceId, JudgedTrace>,
     /// Bursts of conversations so far, by the hash of their id.
@@ -167,8 +168,8 @@ impl Shard {
     pub fn tick(&mut self, now: Nanos) {
         let mut up = Vec::new();
         self.wheel.take(now, &mut up);
-        for ticket in up {
-            self.look_at(ticket, now);
+        for (ticket, scheduled) in up {
+            self.look_at(ticket, scheduled, now);
         }
         if now.saturating_sub(self.looked) >= LOOK {
             self.looked = now;
@@ -220,13 +221,10 @@ impl Shard {
 
     /// Takes spans of one trace, which are held already, to their session, here or elsewhere.
     fn trace(&mut self, mut trace: ArrivedTrace, spans: &mut [ArrivedSpan], arrived: (Nanos, Nanos)) {
+        // The request may know better than this shard where the trace belongs.
+        self.rebind(trace.trace_id, &trace.key, trace.version);
         if let Some((index, turn)) = self.traces.get(&trace.trace_id).copied() {
-            let known = self.table.get(index).and_then(|open| Some((open.turns.get(turn as usize)?.version, &open.facts.key)));
-            let stays = known.is_none_or(|(version, key)| version >= trace.version || *key == trace.key);
-            if stays {
-                return self.fold(index, turn, trace.links, spans, arrived);
-            }
-            self.rebind(trace.trace_id, &trace.key.clone(), trace.version);
+            return self.fold(index, turn, trace.links, spans, arrived);
         }
         let judged = self.judged.get(&trace.trace_id);
         if let Some(judged) = &judged {
@@ -245,7 +243,13 @@ impl Shard {
     }
 
     /// Opens a trace in its session, which is opened when need be, or sends it to the shard that owns it.
-    fn open(&mut self, mut trace: ArrivedTrace, spans: &mut [ArrivedSpan], arrived: (Nanos, Nanos), judged: Option<JudgedTrace>) {
+    fn open(
+        &mut self,
+        mut trace: ArrivedTrace,
+        spans: &mut [ArrivedSpan],
+        arrived: (Nanos, Nanos),
+        judged: Option<JudgedTrace>,
+    ) {
         if self.site.directory.shard_of(&trace.key) != self.site.id {
             return self.send_on(trace, spans.iter().map(|span| span.span).collect(), arrived);
         }
@@ -323,24 +327,22 @@ impl Shard {
         if due < open.scheduled {
             open.scheduled = due;
             if let Some(ticket) = self.table.ticket(index) {
-                self.wheel.put(due, ticket);
+                self.wheel.put(due, (ticket, due));
             }
         }
     }
 
     /// Looks at a session that the wheel has brought up.
-    fn look_at(&mut self, ticket: Ticket, now: Nanos) {
-        let Some(open) = self.table.named(ticket) else { return };
+    fn look_at(&mut self, ticket: Ticket, scheduled: Nanos, now: Nanos) {
+        let Some(open) = self.table.named(ticket).filter(|open| open.scheduled == scheduled) else { return };
         let (due, reason) = open.due(&self.bounds);
-        if due <= now {
-            if !self.follow_link(ticket.index) {
-                self.decide(ticket.index, reason, now);
-            }
-        } else if open.scheduled <= now {
+        if due > now {
             if let Some(open) = self.table.get_mut(ticket.index) {
                 open.scheduled = due;
             }
-            self.wheel.put(due, ticket);
+            self.wheel.put(due, (ticket, due));
+        } else if !self.follow_link(ticket.index) {
+            self.decide(ticket.index, reason, now);
         }
     }
 
@@ -442,7 +444,7 @@ impl Shard {
     }
 
     /// Lets go of the bytes of `spans`, run by run.
-    fn release(&mut self, spans: &[SpanRef], handed: bool) {
+    pub(super) fn release(&mut self, spans: &[SpanRef], handed: bool) {
         for run in spans.chunk_by(|one, next| one.segment == next.segment) {
             let bytes = run.iter().map(|span| u64::from(span.len)).sum();
             if let Some(first) = run.first() {
