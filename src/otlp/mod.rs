@@ -7,9 +7,11 @@
 //! - [`keys`]: the attribute keys that somebody asked for, found with one probe a key
 //! - [`walk`]: a whole request: framing checked, each span visited
 //! - [`join`]: kept spans back into requests
+//! - [`append`]: fields that are appended to a span
 //! - [`text`]: UTF-8 with a fast path for ASCII
 //! - [`tracestate`]: W3C `tracestate` and its OpenTelemetry entry
 
+pub mod append;
 pub mod fields;
 pub mod join;
 pub mod keys;
