@@ -10,10 +10,12 @@
 //! - [`append`]: fields that are appended to a span
 //! - [`text`]: UTF-8 with a fast path for ASCII
 //! - [`tracestate`]: W3C `tracestate` and its OpenTelemetry entry
+//! - [`json`]: OTLP/JSON to the wire and back
 
 pub mod append;
 pub mod fields;
 pub mod join;
+pub mod json;
 pub mod keys;
 pub mod span;
 pub mod text;
