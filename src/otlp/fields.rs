@@ -27,6 +27,18 @@ pub mod resource {
     pub const ENTITY_REFS: u32 = 3;
 }
 
+/// `EntityRef`.
+pub mod entity_ref {
+    /// `string schema_url`
+    pub const SCHEMA_URL: u32 = 1;
+    /// `string type`
+    pub const TYPE: u32 = 2;
+    /// `repeated string id_keys`
+    pub const ID_KEYS: u32 = 3;
+    /// `repeated string description_keys`
+    pub const DESCRIPTION_KEYS: u32 = 4;
+}
+
 /// `ScopeSpans`.
 pub mod scope_spans {
     /// `InstrumentationScope scope`
@@ -127,6 +139,8 @@ pub mod key_value {
     pub const KEY: u32 = 1;
     /// `AnyValue value`
     pub const VALUE: u32 = 2;
+    /// `int32 key_strindex`, of profiles only
+    pub const KEY_STRINDEX: u32 = 3;
 }
 
 /// `AnyValue`.
@@ -145,6 +159,8 @@ pub mod any_value {
     pub const KVLIST: u32 = 6;
     /// `bytes bytes_value`
     pub const BYTES: u32 = 7;
+    /// `int32 string_value_strindex`, of profiles only
+    pub const STRING_STRINDEX: u32 = 8;
 }
 
 /// `ArrayValue` and `KeyValueList`: both keep their members in field 1.

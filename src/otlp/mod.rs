@@ -7,11 +7,15 @@
 //! - [`keys`]: the attribute keys that somebody asked for, found with one probe a key
 //! - [`walk`]: a whole request: framing checked, each span visited
 //! - [`join`]: kept spans back into requests
+//! - [`append`]: fields that are appended to a span
 //! - [`text`]: UTF-8 with a fast path for ASCII
 //! - [`tracestate`]: W3C `tracestate` and its OpenTelemetry entry
+//! - [`json`]: OTLP/JSON to the wire and back
 
+pub mod append;
 pub mod fields;
 pub mod join;
+pub mod json;
 pub mod keys;
 pub mod span;
 pub mod text;

@@ -80,6 +80,10 @@ pub enum SpanError {
     SpanIdZero,
     /// `parent_span_id` is neither empty nor 8 bytes.
     ParentIdLength(usize),
+    /// The `trace_id` of a link is neither empty nor 16 bytes. Readers refuse whole requests for that.
+    LinkTraceIdLength(usize),
+    /// The `span_id` of a link is neither empty nor 8 bytes.
+    LinkSpanIdLength(usize),
 }
 
 // === impl ids ===
@@ -167,7 +171,7 @@ impl<'a> SpanView<'a> {
                     check_link(field.value.bytes(at)?)?;
                     view.links += 1;
                 }
-                span::STATUS => view.status = status_code(field.value.bytes(at)?)?,
+                span::STATUS => view.status = status_code(field.value.bytes(at)?, view.status)?,
                 span::FLAGS => view.flags = field.value.fixed32(at)?,
                 span::DROPPED_ATTRIBUTES_COUNT | span::DROPPED_EVENTS_COUNT | span::DROPPED_LINKS_COUNT => {
                     field.value.varint(at)?;
@@ -215,7 +219,7 @@ impl<'a> SpanView<'a> {
 
     /// `status.message`
     pub fn status_message(&self) -> &'a str {
-        let message = fields(self.bytes, span::STATUS).last().and_then(|status| fields(status, status::MESSAGE).last());
+        let message = fields(self.bytes, span::STATUS).flat_map(|status| fields(status, status::MESSAGE)).last();
         message.and_then(|message| std::str::from_utf8(message).ok()).unwrap_or_default()
     }
 }
@@ -262,6 +266,8 @@ impl fmt::Display for SpanError {
             Self::SpanIdLength(len) => write!(f, "span_id has {len} bytes, not 8"),
             Self::SpanIdZero => f.write_str("span_id is missing or all zeros"),
             Self::ParentIdLength(len) => write!(f, "parent_span_id has {len} bytes, not 0 or 8"),
+            Self::LinkTraceIdLength(len) => write!(f, "trace_id of a link has {len} bytes, not 0 or 16"),
+            Self::LinkSpanIdLength(len) => write!(f, "span_id of a link has {len} bytes, not 0 or 8"),
         }
     }
 }
@@ -291,8 +297,9 @@ fn parent_id(bytes: &[u8]) -> Result<SpanId, SpanError> {
     }
 }
 
-fn status_code(bytes: &[u8]) -> Result<u32, WireError> {
-    let mut code = 0;
+/// The code of a status, or that of an earlier one when it has none, as merging has it.
+fn status_code(bytes: &[u8], before: u32) -> Result<u32, WireError> {
+    let mut code = before;
     let mut reader = Reader::new(bytes);
     while let Some(field) = reader.next_field()? {
         let at = field.start;
@@ -305,12 +312,19 @@ fn status_code(bytes: &[u8]) -> Result<u32, WireError> {
     Ok(code)
 }
 
-fn check_link(bytes: &[u8]) -> Result<(), WireError> {
+fn check_link(bytes: &[u8]) -> Result<(), SpanError> {
     let mut reader = Reader::new(bytes);
     while let Some(field) = reader.next_field()? {
         let at = field.start;
         match field.number {
-            link::TRACE_ID | link::SPAN_ID => drop(field.value.bytes(at)?),
+            link::TRACE_ID => match field.value.bytes(at)?.len() {
+                0 | 16 => {}
+                len => return Err(SpanError::LinkTraceIdLength(len)),
+            },
+            link::SPAN_ID => match field.value.bytes(at)?.len() {
+                0 | 8 => {}
+                len => return Err(SpanError::LinkSpanIdLength(len)),
+            },
             link::TRACE_STATE => drop(string(field.value.bytes(at)?, at)?),
             link::ATTRIBUTES => drop(Attribute::parse(field.value.bytes(at)?)?),
             link::DROPPED_ATTRIBUTES_COUNT => drop(field.value.varint(at)?),

@@ -4,8 +4,10 @@ use super::fields::{any_value, key_value, list};
 use super::text;
 use super::wire::{Reader, WireError, WireErrorKind};
 
-/// How deep `AnyValue` may nest: what prost decodes and no more, so that every peer can read what we pass on.
-pub const MAX_DEPTH: u32 = 64;
+/// How many messages may nest inside a value: two for each array in another, three for each key-value list. With the
+/// messages around a value and unknown groups inside it, that is under the hundred that prost decodes, so that every
+/// peer can read what we pass on.
+pub const MAX_DEPTH: u32 = 76;
 
 /// One attribute value, borrowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -44,7 +46,7 @@ impl<'a> AnyValue<'a> {
     /// Reads and checks an `AnyValue` message, nested values included.
     ///
     /// # Errors
-    /// When its framing is broken, a string is not UTF-8, or it nests deeper than [`MAX_DEPTH`].
+    /// When its framing is broken, a string is not UTF-8, or more than [`MAX_DEPTH`] messages nest in it.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, WireError> {
         Self::parse_at(bytes, 0)
@@ -65,6 +67,7 @@ impl<'a> AnyValue<'a> {
                 any_value::ARRAY => Self::Array(check_list(field.value.bytes(at)?, depth, at, false)?),
                 any_value::KVLIST => Self::KvList(check_list(field.value.bytes(at)?, depth, at, true)?),
                 any_value::BYTES => Self::Bytes(field.value.bytes(at)?),
+                any_value::STRING_STRINDEX => field.value.varint(at).map(|_| value)?,
                 _ => value,
             };
         }
@@ -110,7 +113,12 @@ impl<'a> Attribute<'a> {
             let at = field.start;
             match field.number {
                 key_value::KEY => attribute.key = string(field.value.bytes(at)?, at)?,
-                key_value::VALUE => attribute.value = AnyValue::parse_at(field.value.bytes(at)?, depth)?,
+                // A value without a member leaves that of an earlier one, as merging has it.
+                key_value::VALUE => match AnyValue::parse_at(field.value.bytes(at)?, depth)? {
+                    AnyValue::Empty => {}
+                    value => attribute.value = value,
+                },
+                key_value::KEY_STRINDEX => drop(field.value.varint(at)?),
                 _ => {}
             }
         }
@@ -125,7 +133,8 @@ pub(super) fn string(bytes: &[u8], offset: usize) -> Result<&str, WireError> {
 }
 
 fn check_list(bytes: &[u8], depth: u32, offset: usize, entries: bool) -> Result<&[u8], WireError> {
-    if depth >= MAX_DEPTH {
+    let inner = depth + if entries { 3 } else { 2 };
+    if inner > MAX_DEPTH {
         return Err(WireError { offset, kind: WireErrorKind::Depth });
     }
     let mut reader = Reader::new(bytes);
@@ -133,8 +142,8 @@ fn check_list(bytes: &[u8], depth: u32, offset: usize, entries: bool) -> Result<
         if field.number == list::VALUES {
             let member = field.value.bytes(field.start)?;
             match entries {
-                true => Attribute::parse_at(member, depth + 1).map(drop)?,
-                false => AnyValue::parse_at(member, depth + 1).map(drop)?,
+                true => Attribute::parse_at(member, inner).map(drop)?,
+                false => AnyValue::parse_at(member, inner).map(drop)?,
             }
         }
     }

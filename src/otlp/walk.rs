@@ -4,7 +4,7 @@
 //! 2. A span that is broken inside is counted as refused, with the first reason; its neighbours go through.
 //! 3. So is every span of a broken resource or scope.
 
-use super::fields::{request, resource, resource_spans, scope, scope_spans};
+use super::fields::{entity_ref, request, resource, resource_spans, scope, scope_spans};
 use super::keys::{KeyTable, Picked};
 use super::span::{SpanError, SpanView, fields};
 use super::value::{Attribute, string};
@@ -190,7 +190,7 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
                     }
                 }
                 resource::DROPPED_ATTRIBUTES_COUNT => drop(field.value.varint(field.start)?),
-                resource::ENTITY_REFS => drop(field.value.bytes(field.start)?),
+                resource::ENTITY_REFS => check_entity_ref(field.value.bytes(field.start)?)?,
                 _ => {}
             }
         }
@@ -203,10 +203,7 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.next_field()? {
             match field.number {
-                scope_spans::SCOPE => match ScopeView::parse(field.value.bytes(field.start)?) {
-                    Ok(scope) => view = scope,
-                    Err(error) => own = own.or(Some(error)),
-                },
+                scope_spans::SCOPE => own = own.or(view.merge(field.value.bytes(field.start)?).err()),
                 scope_spans::SPANS => drop(field.value.bytes(field.start)?),
                 scope_spans::SCHEMA_URL => {
                     let bytes = field.value.bytes(field.start)?;
@@ -254,21 +251,35 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
 // === impl ScopeView ===
 
 impl<'a> ScopeView<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<Self, WireError> {
-        let mut view = Self::default();
+    /// Reads a scope over what is known of it: one that is there twice is one message.
+    fn merge(&mut self, bytes: &'a [u8]) -> Result<(), WireError> {
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.next_field()? {
             let at = field.start;
             match field.number {
-                scope::NAME => view.name = string(field.value.bytes(at)?, at)?,
-                scope::VERSION => view.version = string(field.value.bytes(at)?, at)?,
+                scope::NAME => self.name = string(field.value.bytes(at)?, at)?,
+                scope::VERSION => self.version = string(field.value.bytes(at)?, at)?,
                 scope::ATTRIBUTES => drop(Attribute::parse(field.value.bytes(at)?)?),
                 scope::DROPPED_ATTRIBUTES_COUNT => drop(field.value.varint(at)?),
                 _ => {}
             }
         }
-        Ok(view)
+        Ok(())
     }
+}
+
+fn check_entity_ref(bytes: &[u8]) -> Result<(), WireError> {
+    let mut reader = Reader::new(bytes);
+    while let Some(field) = reader.next_field()? {
+        let at = field.start;
+        match field.number {
+            entity_ref::SCHEMA_URL | entity_ref::TYPE | entity_ref::ID_KEYS | entity_ref::DESCRIPTION_KEYS => {
+                string(field.value.bytes(at)?, at)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn at(error: WireError, base: usize) -> WireError {

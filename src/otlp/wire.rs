@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-/// How deep groups may nest inside an unknown field, as prost's own limit.
-const GROUP_DEPTH: u32 = 100;
+/// How deep groups may nest inside an unknown field: wherever it stands, prost decodes that many.
+const GROUP_DEPTH: u32 = 16;
 
 /// Why bytes are not a well-formed message, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct WireError {
 pub enum WireErrorKind {
     /// The bytes end inside a field.
     Truncated,
-    /// A varint of more than ten bytes.
+    /// A varint of more than 64 bits.
     Varint,
     /// Field number 0 or above 2^29 - 1.
     FieldNumber,
@@ -86,7 +86,7 @@ impl WireErrorKind {
     pub fn text(self) -> &'static str {
         match self {
             Self::Truncated => "message ends inside a field",
-            Self::Varint => "varint of more than 10 bytes",
+            Self::Varint => "varint of more than 64 bits",
             Self::FieldNumber => "field number out of range",
             Self::WireType => "invalid wire type",
             Self::FieldType => "field has the wrong wire type",
@@ -224,18 +224,17 @@ impl<'a> Reader<'a> {
     fn read_long_varint(&mut self) -> Result<u64, WireError> {
         let mut number = 0_u64;
         for (count, &byte) in self.buf.get(self.pos..).unwrap_or_default().iter().take(10).enumerate() {
-            // The tenth byte carries one bit; what is above it is cut, as other decoders do.
-            number |= u64::from(byte & 0x7f).wrapping_shl(7 * count as u32);
+            // The tenth byte carries one bit; with more, other decoders refuse it too.
+            if count == 9 && byte > 1 {
+                return Err(self.error(WireErrorKind::Varint));
+            }
+            number |= u64::from(byte & 0x7f) << (7 * count as u32);
             if byte < 0x80 {
                 self.pos += count + 1;
                 return Ok(number);
             }
         }
-        let kind = match self.buf.len().saturating_sub(self.pos) >= 10 {
-            true => WireErrorKind::Varint,
-            false => WireErrorKind::Truncated,
-        };
-        Err(self.error(kind))
+        Err(self.error(WireErrorKind::Truncated))
     }
 
     #[inline]
