@@ -11,15 +11,14 @@
 mod table;
 
 use std::fmt::{Display, Write};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::ledger::{LaneCounts, Ledger, ShardCounts, Spans};
+use super::ledger::{LaneCounts, Ledger, ShardCounts, Spans, Verdicts};
 use super::machine;
 use super::pressure::Pressure;
 use crate::clock::{Clock, Nanos};
-use crate::flow::Reason;
 use crate::log::{Log, LogUsage};
 use table::{METRICS, Metric};
 
@@ -50,7 +49,7 @@ struct Scrape {
     doors: [Door; 2],
     total: ShardCounts,
     lanes: Vec<(String, LaneCounts)>,
-    verdicts: Vec<((Arc<str>, bool, Reason), u64)>,
+    verdicts: Verdicts,
     log: LogUsage,
     memory: Memory,
     uptime: Duration,
@@ -116,14 +115,12 @@ pub fn documentation() -> String {
 impl Scrape {
     fn take(sources: &Sources) -> Self {
         let ledger = &sources.ledger;
-        let verdicts = ledger.verdicts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let verdicts = verdicts.iter().map(|(key, count)| (key.clone(), *count)).collect();
         let pressure = &sources.pressure;
         Self {
             doors: Door::read(ledger),
             total: ledger.total(),
             lanes: ledger.lanes.iter().map(|lane| (lane.name.clone(), lane.read())).collect(),
-            verdicts,
+            verdicts: ledger.verdicts.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             log: sources.log.usage(),
             memory: Memory {
                 limit: pressure.limit(),

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::clock::SECOND;
+use crate::flow::Reason;
 
 /// A sample as a scraper sees it: its name, its labels and its value.
 #[derive(Debug, PartialEq)]
@@ -89,7 +90,7 @@ fn busy_ledger() -> Ledger {
             duplicate: Spans::new(2, 100),
             lost: Spans::new(3, 200),
             moved_out: Spans::new(5 - at, 700 + 300 * at),
-            moved_in: Spans::new(1 - at, 0 + 300 * at),
+            moved_in: Spans::new(1 - at, 300 * at),
             ..ShardCounts::default()
         });
         assert!(shard.read().balances());
