@@ -103,6 +103,8 @@ pub struct ShardCounts {
     pub continuations: u64,
     /// Spans that came after the verdict of their trace.
     pub late: u64,
+    /// Bytes of memory that its tables take, roughly.
+    pub table_bytes: u64,
 }
 
 /// The counts of one exporter.
@@ -251,6 +253,7 @@ impl ShardCounts {
         self.crowded_ids += other.crowded_ids;
         self.continuations += other.continuations;
         self.late += other.late;
+        self.table_bytes += other.table_bytes;
     }
 }
 

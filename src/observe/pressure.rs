@@ -31,10 +31,9 @@ const SLACK: u64 = 30;
 #[derive(Debug)]
 pub struct Pressure {
     limit: u64,
-    /// Bytes of the shards' tables, by their own estimate.
-    pub tables: Gauge,
     used: AtomicU64,
     permille: AtomicU64,
+    excess: AtomicU64,
     level: AtomicU8,
 }
 
@@ -50,10 +49,6 @@ pub enum Level {
     Refuse,
 }
 
-/// Bytes that many threads count.
-#[derive(Debug, Default)]
-pub struct Gauge(AtomicU64);
-
 /// Who holds how many bytes at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
@@ -63,6 +58,8 @@ pub struct Reading {
     pub in_flight: u64,
     /// The exporters' queues.
     pub queued: u64,
+    /// The shards' tables, by their own estimate.
+    pub tables: u64,
     /// Resident bytes of the process, where the system says.
     pub resident: Option<u64>,
 }
@@ -126,9 +123,9 @@ impl Pressure {
     pub fn new(limit: u64) -> Self {
         Self {
             limit,
-            tables: Gauge::default(),
             used: AtomicU64::new(0),
             permille: AtomicU64::new(0),
+            excess: AtomicU64::new(0),
             level: AtomicU8::new(0),
         }
     }
@@ -136,13 +133,18 @@ impl Pressure {
     /// Takes a reading in and says what follows from it. One caller at a time.
     pub fn sample(&self, reading: &Reading) -> Level {
         let log = reading.log;
-        let counted = [log.held, reading.in_flight, reading.queued, self.tables.get()];
+        let counted = [log.held, reading.in_flight, reading.queued, reading.tables];
         let counted = counted.into_iter().fold(0, u64::saturating_add);
         // Free segments stay resident and are as good as free memory.
         let resident = reading.resident.map_or(0, |bytes| bytes.saturating_sub(log.free));
         let used = counted.max(resident);
         let permille = permille(used, self.limit).max(permille(log.held, log.limit));
         let level = self.level().next(permille);
+        let excess = match level {
+            Level::Normal => 0,
+            _ => above_ease(used, self.limit).max(above_ease(log.held, log.limit)),
+        };
+        self.excess.store(excess, Ordering::Relaxed);
         self.used.store(used, Ordering::Relaxed);
         self.permille.store(permille, Ordering::Relaxed);
         self.level.store(level as u8, Ordering::Release);
@@ -168,6 +170,12 @@ impl Pressure {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// Bytes to let go of until sessions need no longer be judged early; zero when they need not. What is let go of shows
+    /// in the next reading only.
+    pub fn excess(&self) -> u64 {
+        self.excess.load(Ordering::Relaxed)
+    }
+
     /// How full the memory was when it was last looked at: the process or the log, whichever is nearer to its limit.
     pub fn percent(&self) -> u64 {
         self.permille.load(Ordering::Relaxed) / 10
@@ -178,6 +186,12 @@ impl Pressure {
 fn permille(used: u64, limit: u64) -> u64 {
     let parts = (u128::from(used) * 1000).checked_div(u128::from(limit)).unwrap_or(0);
     u64::try_from(parts).unwrap_or(u64::MAX)
+}
+
+/// Bytes above the mark at which [`Level::Early`] is left; a limit of zero is no limit.
+fn above_ease(used: u64, limit: u64) -> u64 {
+    let ease = u128::from(limit) * u128::from(EARLY - SLACK) / 1000;
+    if limit == 0 { 0 } else { used.saturating_sub(u64::try_from(ease).unwrap_or(u64::MAX)) }
 }
 
 // === impl Level ===
@@ -194,26 +208,6 @@ impl Level {
     }
 }
 
-// === impl Gauge ===
-
-impl Gauge {
-    /// Counts `bytes` more.
-    pub fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Counts `bytes` less, down to zero.
-    pub fn sub(&self, bytes: u64) {
-        let less = |held: u64| Some(held.saturating_sub(bytes));
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-    }
-
-    /// What is counted now.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 // === impl Reading ===
 
 impl Reading {
@@ -223,6 +217,7 @@ impl Reading {
             log: log.usage(),
             in_flight: ledger.doors.iter().map(|door| door.in_flight_bytes.load(Ordering::Relaxed)).sum(),
             queued: ledger.lanes.iter().map(|lane| lane.read().queue_bytes).sum(),
+            tables: ledger.total().table_bytes,
             resident: machine::resident(),
         }
     }

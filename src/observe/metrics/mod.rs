@@ -74,7 +74,6 @@ struct Door {
 struct Memory {
     limit: u64,
     used: u64,
-    tables: u64,
     level: u8,
 }
 
@@ -122,12 +121,7 @@ impl Scrape {
             lanes: ledger.lanes.iter().map(|lane| (lane.name.clone(), lane.read())).collect(),
             verdicts: ledger.verdicts.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             log: sources.log.usage(),
-            memory: Memory {
-                limit: pressure.limit(),
-                used: pressure.used(),
-                tables: pressure.tables.get(),
-                level: pressure.level() as u8,
-            },
+            memory: Memory { limit: pressure.limit(), used: pressure.used(), level: pressure.level() as u8 },
             uptime: Duration::from_nanos(sources.clock.now().saturating_sub(sources.started)),
             cpu: machine::cpu_time(),
             resident: machine::resident(),

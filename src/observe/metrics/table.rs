@@ -234,7 +234,7 @@ pub(super) const METRICS: &[Metric] = &[
     counter("log_appended_bytes", BYTES, NONE, "Bytes appended to the log.", |s, r| r.one(s.log.appended)),
     counter("log_copied_bytes", BYTES, NONE, "Bytes copied forward in the log.", |s, r| r.one(s.log.copied)),
     gauge("table_bytes", BYTES, NONE, "Bytes of the tables of open sessions, estimated.", |s, r| {
-        r.one(s.memory.tables)
+        r.one(s.total.table_bytes)
     }),
     gauge("memory_limit_bytes", BYTES, NONE, "Bytes of memory that the process may use.", |s, r| r.one(s.memory.limit)),
     gauge("memory_used_bytes", BYTES, NONE, "Bytes of memory in use, free log segments left out.", |s, r| {

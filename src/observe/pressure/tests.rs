@@ -1,4 +1,5 @@
 use super::*;
+use crate::observe::ledger::ShardCounts;
 
 const LIMIT: u64 = 1_000_000;
 
@@ -31,13 +32,9 @@ fn a_level_is_left_three_points_below_its_mark() {
 #[test]
 fn everything_counted_adds_up() {
     let pressure = Pressure::new(LIMIT);
-    pressure.tables.add(50);
-    pressure.tables.sub(10);
-    let reading = Reading { in_flight: 200, queued: 3_000, resident: Some(5), ..held(10_000) };
+    let reading = Reading { in_flight: 200, queued: 3_000, tables: 40, resident: Some(5), ..held(10_000) };
     pressure.sample(&reading);
     assert_eq!(pressure.used(), 13_240);
-    pressure.tables.sub(1_000);
-    assert_eq!(pressure.tables.get(), 0, "an estimate that is off does not wrap around");
 }
 
 #[test]
@@ -63,10 +60,23 @@ fn a_full_log_is_pressure_although_the_process_is_not_full() {
 }
 
 #[test]
+fn the_excess_is_what_brings_the_level_back_to_normal() {
+    let pressure = Pressure::new(LIMIT);
+    pressure.sample(&held(840_000));
+    assert_eq!(pressure.excess(), 0, "nothing is to be done before the mark");
+    pressure.sample(&held(900_000));
+    assert_eq!(pressure.excess(), 80_000);
+    assert_eq!(pressure.sample(&held(900_000 - pressure.excess() - 1)), Level::Normal);
+    assert_eq!(pressure.excess(), 0);
+    let log = LogUsage { held: 90_000, limit: 100_000, ..LogUsage::default() };
+    pressure.sample(&Reading { log, ..Reading::default() });
+    assert_eq!(pressure.excess(), 8_000, "the log's own");
+}
+
+#[test]
 fn counts_that_overflow_mean_full() {
     let pressure = Pressure::new(LIMIT);
-    pressure.tables.add(u64::MAX);
-    assert_eq!(pressure.sample(&held(u64::MAX)), Level::Refuse);
+    assert_eq!(pressure.sample(&Reading { tables: u64::MAX, ..held(u64::MAX) }), Level::Refuse);
 }
 
 #[test]
@@ -101,7 +111,7 @@ fn a_limit_that_is_far_too_small_divides_without_overflow() {
 }
 
 #[test]
-fn a_reading_sums_doors_and_lanes() {
+fn a_reading_sums_doors_lanes_and_shards() {
     let ledger = Ledger::new(1, ["a".into(), "b".into()]);
     for door in &ledger.doors {
         door.in_flight_bytes.store(5, Ordering::Relaxed);
@@ -109,8 +119,9 @@ fn a_reading_sums_doors_and_lanes() {
     for lane in &ledger.lanes {
         lane.change(|counts| counts.queue_bytes = 7);
     }
+    ledger.shards[0].publish(&ShardCounts { table_bytes: 9, ..ShardCounts::default() });
     let log = Log::new(4 << 20, 1);
     let reading = Reading::take(&ledger, &log);
-    assert_eq!((reading.in_flight, reading.queued), (10, 14));
+    assert_eq!((reading.in_flight, reading.queued, reading.tables), (10, 14, 9));
     assert_eq!(reading.log.limit, 4 << 20);
 }
