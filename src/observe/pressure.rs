@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::ledger::Ledger;
 use super::machine;
 use super::throttle::Throttle;
-use crate::clock::{Clock, SECOND};
+use crate::clock::{Clock, Nanos, SECOND};
 use crate::log::{Log, LogUsage};
 
 /// How often the memory is looked at.
@@ -96,23 +96,34 @@ pub fn split(limit: u64, queues: u64) -> Shares {
 
 /// Samples the memory until it is dropped.
 pub async fn watch(pressure: Arc<Pressure>, ledger: Arc<Ledger>, log: Arc<Log>, clock: Clock) {
-    static CHANGES: Throttle = Throttle::new(10 * SECOND);
     let mut ticker = tokio::time::interval(PERIOD);
     ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         ticker.tick().await;
         let before = pressure.level();
         let level = pressure.sample(&Reading::take(&ledger, &log));
-        if level != before
-            && let Some(suppressed) = CHANGES.admit(clock.now())
-        {
-            let (used, limit, percent) = (pressure.used(), pressure.limit(), pressure.percent());
-            match level {
-                Level::Normal => tracing::info!(used, limit, percent, suppressed, "memory is at ease again"),
-                Level::Early => tracing::warn!(used, limit, percent, suppressed, "memory is short: judging early"),
-                Level::Refuse => tracing::warn!(used, limit, percent, suppressed, "memory is full: refusing requests"),
-            }
+        if level != before {
+            tell(&pressure, level, clock.now());
         }
+    }
+}
+
+/// Logs a new level, each at most every ten seconds.
+fn tell(pressure: &Pressure, level: Level, now: Nanos) {
+    static EASE: Throttle = Throttle::new(10 * SECOND);
+    static SHORT: Throttle = Throttle::new(10 * SECOND);
+    static FULL: Throttle = Throttle::new(10 * SECOND);
+    let (used, limit, percent) = (pressure.used(), pressure.limit(), pressure.percent());
+    let line = match level {
+        Level::Normal => &EASE,
+        Level::Early => &SHORT,
+        Level::Refuse => &FULL,
+    };
+    let Some(suppressed) = line.admit(now) else { return };
+    match level {
+        Level::Normal => tracing::info!(used, limit, percent, suppressed, "memory is at ease again"),
+        Level::Early => tracing::warn!(used, limit, percent, suppressed, "memory is short: sessions are judged early"),
+        Level::Refuse => tracing::warn!(used, limit, percent, suppressed, "memory is full: requests are refused"),
     }
 }
 
