@@ -31,11 +31,14 @@ pub struct Ledger {
     pub shards: Vec<Arc<ShardLedger>>,
     /// One an exporter.
     pub lanes: Vec<Arc<LaneLedger>>,
-    /// Verdicts by rule, keep or drop, and reason.
-    pub verdicts: Mutex<BTreeMap<(Arc<str>, bool, Reason), u64>>,
+    /// How many verdicts there were.
+    pub verdicts: Mutex<Verdicts>,
     /// New requests are taken: false before the start is done and once the stop has begun.
     pub ready: AtomicBool,
 }
+
+/// Verdicts by rule, whether it kept, and reason.
+pub type Verdicts = BTreeMap<(Arc<str>, bool, Reason), u64>;
 
 /// Transports of the door, indexes of [`Ledger::doors`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,41 @@
+//! `tailsieve check`: is this configuration right, and what does it come to?
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::shim::{config, pipeline};
+use super::{Exit, complain, variable};
+
+/// Check configuration files and print what they come to
+///
+/// The files are read as `run` reads them, the rules are compiled, and nothing is started. The effective configuration,
+/// with every default filled in and secrets left out, goes to standard output; problems go to standard error, one a line,
+/// and make the exit code 1.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Configuration file; of several, later ones add to and override earlier ones
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+}
+
+// === impl Args ===
+
+impl Args {
+    pub(super) fn run(self) -> Exit {
+        let config = match config::load(&self.files, &variable) {
+            Ok(config) => config,
+            Err(problems) => {
+                complain(problems);
+                return Exit::Failed;
+            }
+        };
+        let problems = pipeline::check(&config);
+        problems.iter().for_each(complain);
+        if !problems.is_empty() {
+            return Exit::Failed;
+        }
+        // Whoever has closed the pipe has read enough.
+        let _ = std::io::stdout().write_all(config::effective(&config).as_bytes());
+        Exit::Fine
+    }
+}
