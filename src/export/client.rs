@@ -18,7 +18,8 @@ use tokio::time::timeout;
 use super::tls;
 use crate::config::{OtlpExporter, Secret};
 
-/// Idle connections of a backend behind a balancer are asked after, and given up when nothing answers.
+/// How long nothing may come on a connection before it is asked whether it is still there: by TCP, and by HTTP/2 while
+/// a request is open. Shorter would be too many pings for gRPC servers.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// A connection on which nothing was acknowledged for as long is dead.
 const DEAD_AFTER: Duration = Duration::from_secs(20);
@@ -147,6 +148,12 @@ pub(super) fn headers(configured: &BTreeMap<String, Secret>) -> Result<HeaderMap
 pub(super) fn url(setting: &str, text: &str) -> Result<Uri, String> {
     let error = |why: &str| format!("{setting}: {text:?} {why}");
     let uri: Uri = text.parse().map_err(|_| error("is not a URL"))?;
+    // A port that is none would stand for the default one.
+    let (authority, host) =
+        (uri.authority().map_or("", |authority| authority.as_str()), uri.host().unwrap_or_default());
+    if uri.port_u16().is_none() && !authority.ends_with(host) {
+        return Err(error("has no valid port"));
+    }
     match uri.scheme_str() {
         Some("http" | "https") if uri.host().is_some_and(|host| !host.is_empty()) => Ok(uri),
         _ => Err(error("is not an http:// or https:// URL")),
