@@ -11,6 +11,17 @@ use crate::clock::Nanos;
 use crate::log::{Record, Segment};
 use crate::otlp::span::{SpanId, TraceId};
 
+/// What an OTLP request carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Spans.
+    Traces,
+    /// Log records.
+    Logs,
+    /// Metric points.
+    Metrics,
+}
+
 /// What became of a request's spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Receipt {

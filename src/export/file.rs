@@ -1,0 +1,96 @@
+//! One OTLP/JSON request a line, as otelcol's file exporter writes and its `otlpjsonfile` receiver reads.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+
+use super::target::Outcome;
+use crate::flow::Signal;
+
+/// A `file` exporter.
+pub(super) struct File(Arc<Mutex<Output>>);
+
+struct Output {
+    to: Box<dyn Write + Send>,
+    /// The last write failed half-way: the line it began must be ended first.
+    torn: bool,
+}
+
+// === impl File ===
+
+impl File {
+    /// Opens `path` for writing; `-` is standard output. What the file holds is cut off unless `append`.
+    pub(super) fn open(path: &Path, append: bool) -> Result<Self, String> {
+        let to: Box<dyn Write + Send> = if path == Path::new("-") {
+            Box::new(io::stdout())
+        } else {
+            let mut options = OpenOptions::new();
+            options.create(true).write(true).append(append).truncate(!append);
+            Box::new(options.open(path).map_err(|error| format!("path: {}: {error}", path.display()))?)
+        };
+        Ok(Self(Arc::new(Mutex::new(Output { to, torn: false }))))
+    }
+
+    /// The line.
+    pub(super) fn encode(signal: Signal, request: &[u8]) -> Result<Bytes, String> {
+        let mut line = Vec::with_capacity(request.len() * 2);
+        match signal {
+            Signal::Traces => traces_json(request, &mut line)?,
+            Signal::Logs => {
+                let request = ExportLogsServiceRequest::decode(request).map_err(unwritable)?;
+                serde_json::to_writer(&mut line, &request).map_err(unwritable)?;
+            }
+            Signal::Metrics => {
+                let request = ExportMetricsServiceRequest::decode(request).map_err(unwritable)?;
+                serde_json::to_writer(&mut line, &request).map_err(unwritable)?;
+            }
+        }
+        line.push(b'\n');
+        Ok(line.into())
+    }
+
+    /// Writes a line, on a thread that may wait for the disk.
+    pub(super) async fn send(&self, line: Bytes) -> Outcome {
+        let output = self.0.clone();
+        let write = move || output.lock().unwrap_or_else(PoisonError::into_inner).write(&line);
+        match tokio::task::spawn_blocking(write).await {
+            Ok(Ok(())) => Outcome::taken(),
+            Ok(Err(error)) => Outcome::Retry { after: None, message: error.to_string() },
+            Err(error) => Outcome::Refused { message: error.to_string() },
+        }
+    }
+}
+
+fn traces_json(request: &[u8], line: &mut Vec<u8>) -> Result<(), String> {
+    let request = ExportTraceServiceRequest::decode(request).map_err(unwritable)?;
+    serde_json::to_writer(line, &request).map_err(unwritable)
+}
+
+fn unwritable(error: impl std::fmt::Display) -> String {
+    format!("cannot be written as JSON: {error}")
+}
+
+// === impl Output ===
+
+impl Output {
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.torn {
+            self.to.write_all(b"\n")?;
+        }
+        self.torn = true;
+        self.to.write_all(line)?;
+        self.to.flush()?;
+        self.torn = false;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! One exporter's lane: a bounded queue, and consumers that each take a batch and see it through ([`consume`]).
+
+mod consume;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use tracing::error;
+
+use super::Undelivered;
+use super::notice::Notice;
+use super::queue::Queue;
+use super::target::Target;
+use crate::config::{self, Retry, SendingQueue};
+use crate::flow::{Parcel, Signal};
+use crate::observe::ledger::{LaneCounts, LaneLedger, Spans};
+
+/// One exporter.
+pub(super) struct Lane {
+    settings: SendingQueue,
+    retry: Retry,
+    target: Arc<Target>,
+    /// The counts; `queue_bytes` in it is what bounds the queue.
+    ledger: Arc<LaneLedger>,
+    /// Locked before the ledger where both are.
+    queue: Mutex<Queue>,
+    /// The queue has become worth a look.
+    arrived: Notify,
+    /// Held by the one consumer that waits for a batch.
+    taking: tokio::sync::Mutex<()>,
+    /// Requests passed through that are waiting or under way.
+    passing: AtomicU64,
+    consumers: Mutex<JoinSet<()>>,
+    notices: Notices,
+}
+
+#[derive(Default)]
+struct Notices {
+    overflowed: Notice,
+    retried: Notice,
+    failed: Notice,
+    rejected: Notice,
+}
+
+// === impl Lane ===
+
+impl Lane {
+    /// A lane without consumers as yet.
+    pub(super) fn new(config: &config::Exporter, target: Target, ledger: Arc<LaneLedger>) -> Self {
+        ledger.change(|counts| counts.queue_capacity = config.queue.queue_size);
+        Self {
+            settings: config.queue.clone(),
+            retry: config.retry.clone(),
+            target: Arc::new(target),
+            ledger,
+            queue: Mutex::default(),
+            arrived: Notify::new(),
+            taking: tokio::sync::Mutex::new(()),
+            passing: AtomicU64::new(0),
+            consumers: Mutex::default(),
+            notices: Notices::default(),
+        }
+    }
+
+    /// Starts the consumers.
+    pub(super) fn start(lane: &Arc<Self>, handle: &Handle) {
+        let mut consumers = lane.consumers.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..lane.settings.num_consumers.max(1) {
+            let lane = lane.clone();
+            consumers.spawn_on(async move { lane.consume().await }, handle);
+        }
+    }
+
+    /// The exporter's name.
+    pub(super) fn name(&self) -> &str {
+        &self.ledger.name
+    }
+
+    /// Encoded bytes waiting or under way.
+    pub(super) fn queued_bytes(&self) -> u64 {
+        self.ledger.read().queue_bytes
+    }
+
+    /// Whether `len` more bytes may be queued.
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        !self.lock().closed && fits(&self.ledger.read(), len)
+    }
+
+    /// Whether new requests should be refused for the sake of this exporter.
+    pub(super) fn is_shut(&self) -> bool {
+        self.settings.block_on_overflow && {
+            let counts = self.ledger.read();
+            counts.queue_bytes >= counts.queue_capacity
+        }
+    }
+
+    /// Queues a parcel, or counts it as failed.
+    pub(super) fn send(&self, parcel: &Parcel) {
+        let spans = Spans::new(parcel.spans, parcel.span_bytes);
+        let mut queue = self.lock();
+        let (closed, blocks) = (queue.closed, self.settings.block_on_overflow);
+        let mut taken = false;
+        self.ledger.change(|counts| {
+            taken = !closed && (blocks || fits(counts, parcel.bytes.len()));
+            counts.routed += spans;
+            if taken {
+                counts.queued += spans;
+                counts.queue_bytes += parcel.bytes.len() as u64;
+            } else {
+                counts.failed += spans;
+                if !closed {
+                    counts.overflowed += spans;
+                }
+            }
+        });
+        if taken {
+            return self.push(&mut queue, Signal::Traces, parcel.clone());
+        }
+        drop(queue);
+        if let (false, Some(count)) = (closed, self.notices.overflowed.due(parcel.spans, Instant::now())) {
+            let size = self.settings.queue_size;
+            error!(exporter = self.name(), spans = count, queue_size = size, "queue is full, spans are lost");
+        }
+    }
+
+    /// Queues a whole request; whether there is room was asked before.
+    pub(super) fn pass(&self, signal: Signal, request: Bytes) {
+        let mut queue = self.lock();
+        self.ledger.change(|counts| counts.queue_bytes += request.len() as u64);
+        self.passing.fetch_add(1, Ordering::Relaxed);
+        self.push(&mut queue, signal, Parcel { bytes: request, spans: 0, span_bytes: 0 });
+    }
+
+    fn push(&self, queue: &mut Queue, signal: Signal, parcel: Parcel) {
+        let first = queue.is_empty();
+        queue.push(signal, parcel);
+        if first || queue.is_ripe(self.settings.max_size) {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Takes nothing more, waits for the consumers until `deadline`, and counts what is left as failed.
+    pub(super) async fn stop(&self, deadline: Instant) -> Undelivered {
+        self.lock().closed = true;
+        self.arrived.notify_one();
+        let mut consumers = std::mem::take(&mut *self.consumers.lock().unwrap_or_else(PoisonError::into_inner));
+        let _ = timeout_at(deadline, async { while consumers.join_next().await.is_some() {} }).await;
+        consumers.shutdown().await;
+
+        while self.lock().take(usize::MAX).is_some() {}
+        let mut spans = Spans::default();
+        self.ledger.change(|counts| {
+            spans = std::mem::take(&mut counts.queued);
+            counts.failed += spans;
+            counts.queue_bytes = 0;
+        });
+        let left = Undelivered { spans, requests: self.passing.swap(0, Ordering::Relaxed) };
+        if left != Undelivered::default() {
+            let Undelivered { spans, requests } = left;
+            error!(exporter = self.name(), spans = spans.spans, requests, "stopped before these were delivered");
+        }
+        left
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn fits(counts: &LaneCounts, len: usize) -> bool {
+    counts.queue_bytes.saturating_add(len as u64) <= counts.queue_capacity
+}
+
+#[cfg(test)]
+pub(super) mod tests;
