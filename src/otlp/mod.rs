@@ -7,10 +7,12 @@
 //! - [`keys`]: the attribute keys that somebody asked for, found with one probe a key
 //! - [`walk`]: a whole request: framing checked, each span visited
 //! - [`text`]: UTF-8 with a fast path for ASCII
+//! - [`probability`]: sampling probabilities as thresholds, and the randomness they are held against
 //! - [`tracestate`]: W3C `tracestate` and its OpenTelemetry entry
 
 pub mod fields;
 pub mod keys;
+pub mod probability;
 pub mod span;
 pub mod text;
 pub mod tracestate;
