@@ -9,6 +9,7 @@
 //! - [`join`]: kept spans back into requests
 //! - [`append`]: fields that are appended to a span
 //! - [`text`]: UTF-8 with a fast path for ASCII
+//! - [`probability`]: sampling probabilities as thresholds, and the randomness they are held against
 //! - [`tracestate`]: W3C `tracestate` and its OpenTelemetry entry
 //! - [`json`]: OTLP/JSON to the wire and back
 
@@ -17,6 +18,7 @@ pub mod fields;
 pub mod join;
 pub mod json;
 pub mod keys;
+pub mod probability;
 pub mod span;
 pub mod text;
 pub mod tracestate;

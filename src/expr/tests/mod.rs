@@ -1,0 +1,127 @@
+mod errors;
+mod hostile;
+mod sessions;
+mod spans;
+
+use std::sync::Arc;
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, any_value};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::span::Event;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
+use prost::Message;
+
+use super::*;
+use crate::flow::{SessionKey, Turn, TurnRoot};
+use crate::otlp::span::TraceId;
+
+/// A session of two turns, the second of which failed.
+fn session() -> Session {
+    let root = |name: &str, start, status| Some(TurnRoot { span: 0, start, status, name: name.into(), local: true });
+    let turn = |n, root| Turn { trace_id: TraceId([n; 16]), root, earliest: (100, 0) };
+    Session {
+        key: SessionKey::Trace(TraceId([0xab; 16])),
+        sequence: 2,
+        randomness: 1,
+        turns: vec![turn(1, root("POST /chat", 100, 1)), turn(2, root("POST /retry", 200, 2))],
+        spans: 7,
+        bytes: 9000,
+        services: vec!["gateway".into(), "agent".into()],
+        error_types: vec![Arc::from("TimeoutError")],
+        start: 1_000_000_000,
+        end: 6_500_000_000,
+        error_count: 3,
+        orphans: 1,
+        complete: false,
+        predicates: Box::default(),
+    }
+}
+
+fn compile(text: &str) -> Result<(SessionExpr, Predicates), Vec<ExprError>> {
+    let mut keys = KeyTable::default();
+    let mut compiler = Compiler::new(&mut keys);
+    let rule = compiler.rule(text)?;
+    Ok((rule, compiler.finish()))
+}
+
+/// Whether `text` is true of `session`.
+fn is_true(text: &str, session: &Session) -> bool {
+    compile(text).unwrap_or_else(|errors| panic!("{text}: {errors:?}")).0.matches(session)
+}
+
+/// Checks texts that are true and texts that are not.
+fn check(session: &Session, yes: &[&str], no: &[&str]) {
+    for text in yes {
+        assert!(is_true(text, session), "{text}");
+    }
+    for text in no {
+        assert!(!is_true(text, session), "{text}");
+    }
+}
+
+fn value(value: any_value::Value) -> AnyValue {
+    AnyValue { value: Some(value) }
+}
+
+fn text(text: &str) -> AnyValue {
+    value(any_value::Value::StringValue(text.into()))
+}
+
+fn attribute(key: &str, value: AnyValue) -> KeyValue {
+    KeyValue { key: key.into(), value: Some(value), ..KeyValue::default() }
+}
+
+/// A client span of 1.5 s with attributes of every kind and two events.
+fn span() -> Span {
+    let tags = ArrayValue { values: vec![text("red"), text("blue")] };
+    let event = |name: &str, attributes| Event { name: name.into(), attributes, ..Event::default() };
+    Span {
+        trace_id: vec![1; 16],
+        span_id: vec![2; 8],
+        name: "chat gpt-4o".into(),
+        kind: 3,
+        start_time_unix_nano: 1_000_000_000,
+        end_time_unix_nano: 2_500_000_000,
+        attributes: vec![
+            attribute("tenant.tier", text("gold")),
+            attribute("tokens", value(any_value::Value::IntValue(1200))),
+            attribute("temperature", value(any_value::Value::DoubleValue(0.5))),
+            attribute("streaming", value(any_value::Value::BoolValue(true))),
+            attribute("tags", value(any_value::Value::ArrayValue(tags))),
+            attribute("number", text("42")),
+        ],
+        events: vec![
+            event("gen_ai.first_token", vec![]),
+            event("exception", vec![attribute("exception.type", text("TimeoutError"))]),
+        ],
+        status: Some(Status { code: 2, message: "boom".into() }),
+        ..Span::default()
+    }
+}
+
+fn request(spans: Vec<Span>) -> Vec<u8> {
+    let scope = Some(InstrumentationScope { name: "openai".into(), version: "1.2".into(), ..Default::default() });
+    let resource = Resource { attributes: vec![attribute("service.name", text("agent"))], ..Default::default() };
+    let scope_spans = vec![ScopeSpans { scope, spans, ..Default::default() }];
+    let resource_spans = vec![ResourceSpans { resource: Some(resource), scope_spans, ..Default::default() }];
+    ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+}
+
+/// The session of `spans` with its predicates counted, and whether `text` is true of it.
+fn asked(text: &str, spans: Vec<Span>) -> bool {
+    let mut keys = KeyTable::default();
+    let mut compiler = Compiler::new(&mut keys);
+    let rule = compiler.rule(text).unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
+    let predicates = compiler.finish();
+    let mut counts = vec![0; predicates.len()];
+    let mut session = session();
+    session.spans = spans.len() as u32;
+    crate::otlp::walk::walk(&request(spans), &keys, |visit| {
+        let bits = predicates.evaluate(visit);
+        counts.iter_mut().enumerate().for_each(|(bit, count)| *count += (bits >> bit & 1) as u32);
+    })
+    .unwrap();
+    session.predicates = counts.into();
+    rule.matches(&session)
+}

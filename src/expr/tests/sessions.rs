@@ -1,0 +1,164 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::expr::fields::SESSION;
+use crate::flow::SessionId;
+
+/// For each field an expression that is true of [`session`] and one that is not.
+const FIELDS: [(&str, &str, &str); 15] = [
+    ("id", "session.id == 'abababababababababababababababab'", "session.id.startsWith('AB') || session.id == ''"),
+    ("sequence", "session.sequence == 2", "session.sequence > 2"),
+    ("turns", "session.turns >= 2", "session.turns < 2"),
+    ("spans", "session.spans == 7", "session.spans != 7"),
+    ("services", "'agent' in session.services", "'billing' in session.services"),
+    ("root_name", "session.root_name == 'POST /chat'", "session.root_name == 'POST /retry'"),
+    ("duration", "session.duration == duration('5.5s')", "session.duration > duration('5.5s')"),
+    ("failed", "session.failed", "!session.failed"),
+    ("error_count", "session.error_count == 3", "session.error_count <= 2"),
+    ("recovered_errors", "session.recovered_errors == 0", "session.recovered_errors > 0"),
+    ("error_types", "session.error_types.exists(e, e.contains('Timeout'))", "size(session.error_types) == 2"),
+    ("status", "session.status == 'error'", "session.status == 'ok'"),
+    ("orphans", "session.orphans == 1", "session.orphans == 0"),
+    ("bytes", "session.bytes == 9000", "session.bytes > 9000"),
+    ("complete", "session.complete == false", "session.complete"),
+];
+
+#[test]
+fn every_session_field_is_read() {
+    assert_eq!(FIELDS.map(|(name, _, _)| name).to_vec(), SESSION.iter().map(|field| field.name).collect::<Vec<_>>());
+    for (_, yes, no) in FIELDS {
+        check(&session(), &[yes], &[no]);
+    }
+}
+
+#[test]
+fn an_application_id_is_the_session_id() {
+    let key = SessionKey::Id(Arc::new(SessionId { hash: 1, text: "conv-7".into() }));
+    check(&Session { key, ..session() }, &["session.id == 'conv-7'"], &["session.id != 'conv-7'"]);
+}
+
+#[test]
+fn numbers_of_all_kinds_compare_exactly() {
+    let session = Session { bytes: (1 << 53) + 1, ..session() };
+    let yes = [
+        "session.spans == 7.0",
+        "session.spans < 7.5",
+        "7u == session.spans",
+        "6.5 < session.spans",
+        "session.spans > -1.0",
+        "18446744073709551615u > session.spans",
+        "session.bytes > 9007199254740992.0",
+        "1 < 1e300 && 1 > -1e300",
+        "7 in [1.5, 7.0]",
+    ];
+    let no = ["session.bytes == 9007199254740992.0", "session.spans >= 7.5", "1u > 1", "7 in [1.5, 7.5]"];
+    check(&session, &yes, &no);
+}
+
+#[test]
+fn arithmetic_is_checked_and_what_has_no_result_is_absent() {
+    let yes = [
+        "session.spans + 1 == 8 && session.spans - 8 == -1 && session.spans * 2 == 14",
+        "session.spans / 2 == 3 && session.spans % 4 == 3 && -session.spans == -7",
+        "double(session.error_count) / double(session.spans) > 0.42",
+        "int(7.9) == 7 && int('12') == 12 && double('0.5') == 0.5",
+        "session.duration - duration('5s') == duration('500ms')",
+        "session.duration + duration('500ms') == duration('6s')",
+        "double(session.duration) == 5.5",
+        "1.0 / 0.0 > 1e300",
+        "2u + 3u == 5u",
+    ];
+    let no = [
+        "session.spans / (session.spans - 7) == 0",
+        "!(session.spans % 0 == 0)",
+        "9223372036854775807 + session.turns != 0",
+        "1u - 2u != 0u",
+        "int(1e300) != 0",
+        "int('many') != 0",
+    ];
+    let yes_with_duration: Vec<&str> =
+        yes.iter().copied().filter(|text| !text.contains("double(session.dur")).collect();
+    check(&session(), &yes_with_duration, &no);
+}
+
+#[test]
+fn text_functions_and_conditions_work() {
+    let yes = [
+        "session.root_name.startsWith('POST') && session.root_name.endsWith('chat')",
+        "session.root_name.contains(' /')",
+        "session.root_name.matches('^POST /c.*t$') && matches(session.root_name, r'/\\w+$')",
+        "size('grüße') == 5 && session.root_name.size() == 10",
+        "session.failed ? session.turns == 2 : session.turns == 1",
+        "'a' < 'b' && !(true && false)",
+        "session.status in ['ok', 'error']",
+        "session.services.all(x, size(x) > 4)",
+        "session.services.exists_one(x, x == 'agent')",
+        "session.services.exists(x, session.error_types.exists(y, x != y))",
+        "['agent', 'x'].exists(x, x in session.services)",
+        "has(session.root_name)",
+    ];
+    let no = [
+        "session.root_name.matches('^chat')",
+        "session.services.all(x, x == 'agent')",
+        "session.services.exists_one(x, x != '')",
+        "session.status in ['ok', 'unset']",
+        "session.services.exists(x, session.error_types.exists(y, x == y))",
+    ];
+    check(&session(), &yes, &no);
+}
+
+#[test]
+fn what_is_absent_propagates_as_in_cel_and_is_false_at_the_top() {
+    let mut session = session();
+    session.turns.iter_mut().for_each(|turn| turn.root = None);
+    let yes = [
+        "session.root_name == 'x' || session.spans == 7",
+        "session.spans == 7 || session.root_name == 'x'",
+        "!(session.root_name == 'x' && session.spans == 8)",
+        "!(session.spans == 8 && session.root_name == 'x')",
+        "!has(session.root_name)",
+        "session.services.exists(x, x == 'agent' || session.root_name == x)",
+    ];
+    let no = [
+        "session.root_name == 'x'",
+        "session.root_name != 'x'",
+        "!(session.root_name == 'x')",
+        "session.root_name == 'x' && session.spans == 7",
+        "session.root_name == 'x' || session.spans == 8",
+        "session.root_name == 'x' ? true : true",
+        "session.root_name in ['x']",
+        "!(session.root_name in ['x'])",
+        "size(session.root_name) < 100",
+        "session.root_name.matches('.*')",
+        "session.services.all(x, x == session.root_name)",
+        "session.services.exists_one(x, x == 'agent' || x == session.root_name)",
+    ];
+    check(&session, &yes, &no);
+}
+
+#[test]
+fn durations_are_written_as_in_go() {
+    let cases = [
+        ("0", Some(0)),
+        ("1h30m", Some(5_400_000_000_000)),
+        ("1.5s", Some(1_500_000_000)),
+        ("300ms", Some(300_000_000)),
+        ("2us3µs4ns", Some(5_004)),
+        ("-1.5h", Some(-5_400_000_000_000)),
+        ("+.5s", Some(500_000_000)),
+        ("1.s", Some(1_000_000_000)),
+        ("", None),
+        ("-", None),
+        (".s", None),
+        ("5", None),
+        ("s", None),
+        ("5 s", None),
+        ("5d", None),
+        ("-0.1ns", Some(0)),
+        ("99999999999h", None),
+        ("999999999999999999999s", None),
+    ];
+    for (text, nanos) in cases {
+        assert_eq!(crate::expr::functions::duration(text), nanos, "{text}");
+    }
+}
