@@ -1,11 +1,39 @@
 //! One YAML file, one checked value. Keys, defaults and habits are otelcol's where it has them.
 //!
-//! This file is the nouns: the whole configuration with its defaults. Reading it from YAML is in the files beside it.
+//! This file is the nouns: the whole configuration with its defaults. Reading it from YAML is in the files beside it:
+//!
+//! - [`load`]: files into one tree, the tree into a [`Config`], and all that is wrong with it at once
+//! - [`tree`]: YAML that remembers where everything stood
+//! - [`expand`]: `${env:NAME}` on the tree
+//! - [`section`]: reads a mapping key by key
+//! - [`read`]: the sections of the file, with the checks of each
+//! - [`endpoint`]: addresses to listen on and to send to
+//! - [`units`]: durations and sizes
+//! - [`problem`]: what is wrong, and where
+//! - [`effective`]: the configuration back as YAML, every default filled in
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+pub mod effective;
+pub mod endpoint;
+pub mod expand;
+pub mod load;
+pub mod problem;
+mod read;
+pub mod section;
+pub mod tree;
+pub mod units;
+
+#[cfg(test)]
+mod tests;
+
+pub use effective::effective;
+pub use load::{load, parse};
+pub use problem::{Problem, Problems};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -165,9 +193,11 @@ pub struct Rule {
 pub struct Sourced {
     /// The text.
     pub text: String,
+    /// The file as it was named.
+    pub file: Arc<str>,
     /// Line of its first character, from 1.
     pub line: usize,
-    /// Column of its first character, from 1; of the opening quote where it has one.
+    /// Column of its first character, from 1 and behind the opening quote where it has one.
     pub column: usize,
 }
 
@@ -370,6 +400,36 @@ pub enum LogEncoding {
     Json,
 }
 
+// === impl Sourced ===
+
+impl Sourced {
+    /// A problem at a place within the text, both from 1. Exact for one line and for `|` blocks; where YAML folded
+    /// lines or resolved escapes, it is as near as the text allows.
+    pub fn problem(&self, path: &str, line: usize, column: usize, text: impl Into<String>) -> Problem {
+        Problem {
+            file: self.file.clone(),
+            path: path.into(),
+            line: self.line + line.saturating_sub(1),
+            column: self.column + column.saturating_sub(1),
+            text: text.into(),
+        }
+    }
+}
+
+impl From<&str> for Sourced {
+    fn from(text: &str) -> Self {
+        Self { text: text.into(), file: "".into(), line: 1, column: 1 }
+    }
+}
+
+// === impl Secret ===
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[REDACTED]")
+    }
+}
+
 // === defaults ===
 
 impl Default for Receivers {
@@ -477,11 +537,5 @@ impl Default for Service {
             log_encoding: LogEncoding::Console,
             metrics_endpoint: Some(SocketAddr::from(([127, 0, 0, 1], 8888))),
         }
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[REDACTED]")
     }
 }

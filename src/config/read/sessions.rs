@@ -1,0 +1,59 @@
+//! `sessions`, `memory`, `enrich`.
+
+use crate::config::section::Section;
+use crate::config::units::format_duration;
+use crate::config::{Enrich, Memory, Sessions};
+
+/// `sessions`
+pub fn sessions(mut sessions: Section<'_, '_>) -> Sessions {
+    let default = Sessions::default();
+    let spans = sessions.number("max_spans", 1..=u64::from(u32::MAX));
+    let traces = sessions.number("max_open_traces", 1..=u64::from(u32::MAX));
+    let remembered = sessions.number("remembered_traces", 0..=100_000_000);
+    let shards = sessions.number("shards", 1..=1024);
+    let read = Sessions {
+        settle: sessions.duration("settle", default.settle),
+        idle_timeout: sessions.positive("idle_timeout", default.idle_timeout),
+        trace_timeout: sessions.positive("trace_timeout", default.trace_timeout),
+        max_duration: sessions.positive("max_duration", default.max_duration),
+        max_spans: spans.and_then(|n| u32::try_from(n).ok()).unwrap_or(default.max_spans),
+        max_bytes: sessions.size("max_bytes", 1..=1 << 50).unwrap_or(default.max_bytes),
+        max_open_traces: traces.and_then(|n| u32::try_from(n).ok()).unwrap_or(default.max_open_traces),
+        remembered_traces: remembered.map_or(default.remembered_traces, |n| n as usize),
+        shards: shards.and_then(|n| u16::try_from(n).ok()),
+        conventions: sessions.file("conventions"),
+    };
+    if sessions.is_clean() && read.settle > read.trace_timeout {
+        let (settle, timeout) = (format_duration(read.settle), format_duration(read.trace_timeout));
+        let key = if sessions.has("settle") { "settle" } else { "trace_timeout" };
+        sessions.problem(key, format!("settle ({settle}) must not be longer than trace_timeout ({timeout})"));
+    }
+    sessions.finish();
+    read
+}
+
+/// `memory`
+pub fn memory(mut memory: Section<'_, '_>) -> Memory {
+    memory.unsupported(&[("limit_mib", "use limit with a unit"), ("limit_percentage", "use limit")]);
+    // Less than the floor would refuse everything; it is most likely a number whose unit was forgotten.
+    let read = Memory { limit: memory.size("limit", 16 << 20..=1 << 50) };
+    memory.finish();
+    read
+}
+
+/// `enrich`
+pub fn enrich(mut enrich: Section<'_, '_>) -> Enrich {
+    let prefix = enrich.scalar("prefix", |scalar| {
+        let text = scalar.text.as_str();
+        let name = |part: &str| {
+            part.starts_with(|c: char| c.is_ascii_alphabetic())
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        };
+        let valid = text.len() <= 64 && text.split('.').all(name);
+        valid.then(|| text.to_owned()).ok_or_else(|| {
+            format!("{text:?} is no prefix of attributes, must be names of letters, digits, _ and - joined by dots")
+        })
+    });
+    enrich.finish();
+    prefix.map_or_else(Enrich::default, |prefix| Enrich { prefix })
+}
