@@ -278,6 +278,13 @@ pub struct Parcel {
     pub span_bytes: u64,
 }
 
+// === impl Receipt ===
+
+impl Receipt {
+    /// A request of another signal that was taken whole.
+    pub const ALL: Self = Self::Accepted { accepted: 0, refused: 0, refused_bytes: 0, reason: None };
+}
+
 // === impl ArrivedSpan ===
 
 impl ArrivedSpan {

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::shim::{config, pipeline};
 use super::{Exit, complain, variable};
+use crate::{config, pipeline};
 
 /// Check configuration files and print what they come to
 ///

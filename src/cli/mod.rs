@@ -3,7 +3,6 @@
 
 mod check;
 mod run;
-mod shim;
 
 use std::ffi::OsString;
 use std::fmt::Display;

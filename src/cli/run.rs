@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::shim::{config, pipeline};
 use super::{Exit, complain, variable};
 use crate::observe::logs;
+use crate::{config, pipeline};
 
 /// Receive, decide and send on until SIGTERM or Ctrl-C
 ///

@@ -129,8 +129,10 @@ pub fn revisit<'a, T>(
             resource.set(slot, attribute.value);
         }
     }
-    let scope = fields(message(place.scope_spans.start)?, scope_spans::SCOPE).last();
-    let scope = scope.and_then(|scope| ScopeView::parse(scope).ok()).unwrap_or_default();
+    let mut scope = ScopeView::default();
+    for bytes in fields(message(place.scope_spans.start)?, scope_spans::SCOPE) {
+        scope.merge(bytes).ok()?;
+    }
     let start = place.span.start as usize;
     let span = bytes.get(start..start.checked_add(place.span.len as usize)?)?;
     let mut attributes = Picked::new(keys);

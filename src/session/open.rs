@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashTable};
 use crate::clock::{Nanos, nanos};
 use crate::config;
 use crate::flow::{Reason, Session, SessionKey, SpanRef, Turn};
-use crate::otlp::probability::{RANDOMNESS_MASK, trace_randomness};
+use crate::otlp::probability::{hash_randomness, trace_randomness};
 use crate::otlp::span::{SpanId, TraceId};
 
 /// The waiting times and bounds of sessions, in nanoseconds.
@@ -95,7 +95,7 @@ impl Open {
     pub(super) fn new(key: SessionKey, sequence: u32, predicates: usize, now: Nanos) -> Self {
         let randomness = match &key {
             SessionKey::Trace(id) => trace_randomness(*id),
-            SessionKey::Id(id) => id.hash as u64 & RANDOMNESS_MASK,
+            SessionKey::Id(id) => hash_randomness(id.hash),
         };
         Self {
             facts: Session {
