@@ -11,6 +11,17 @@ use crate::clock::Nanos;
 use crate::log::{Record, Segment};
 use crate::otlp::span::{SpanId, TraceId};
 
+/// The signals of OTLP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// Traces: sampled.
+    Traces,
+    /// Logs: passed through.
+    Logs,
+    /// Metrics: passed through.
+    Metrics,
+}
+
 /// What became of a request's spans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Receipt {
