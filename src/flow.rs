@@ -11,14 +11,14 @@ use crate::clock::Nanos;
 use crate::log::{Record, Segment};
 use crate::otlp::span::{SpanId, TraceId};
 
-/// What an OTLP request carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The signals of OTLP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Signal {
-    /// Spans.
+    /// Traces: sampled.
     Traces,
-    /// Log records.
+    /// Logs: passed through.
     Logs,
-    /// Metric points.
+    /// Metrics: passed through.
     Metrics,
 }
 

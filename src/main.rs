@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-/// Threads allocate and free without waiting for each other, and free memory goes back to the system.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

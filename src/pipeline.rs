@@ -1,1 +1,330 @@
-//! pipeline.
+//! The wiring: builds the stages in the order of the data, starts them, and stops them in that order with one deadline.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::clock::Clock;
+use crate::config::{Config, Exporter, Problem, Problems, Sourced};
+use crate::enrich::Enricher;
+use crate::export::Exporters;
+use crate::expr::Compiler;
+use crate::flow::{Kept, Reason, Receipt, Session, Signal};
+use crate::genai::conventions::Conventions;
+use crate::genai::session_keys::SessionKeys;
+use crate::log::Log;
+use crate::observe::http::{Pages, serve};
+use crate::observe::ledger::Ledger;
+use crate::observe::machine;
+use crate::observe::metrics::Sources;
+use crate::observe::pressure::{self, Level, Pressure, Shares};
+use crate::otlp::keys::KeyTable;
+use crate::receive::{self, Carries, Intake, Receivers};
+use crate::sample::Rules;
+use crate::session::{Lens, Outlets, Sessions};
+
+/// Least memory that a process can do with, in bytes.
+pub const LEAST_MEMORY: u64 = 64 << 20;
+/// Parcels are no larger than this, but for a single larger span, so that exporters can fill their batches well.
+const PARCEL_BYTES: usize = 256 << 10;
+/// Of the time to stop, what the receivers may take to finish what is under way.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Why a process cannot start. One problem a line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
+
+/// What a stop has left behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Spans that were taken in and not judged.
+    pub undecided_spans: u64,
+    /// Spans that were kept and not delivered, over all exporters.
+    pub undelivered_spans: u64,
+}
+
+/// A running process.
+pub struct Pipeline {
+    // In the order in which they are stopped.
+    receivers: Receivers,
+    sessions: Sessions,
+    writers: Writers,
+    exporters: Exporters,
+    runtime: Runtime,
+    ledger: Arc<Ledger>,
+    shutdown_timeout: Duration,
+    metrics: Option<SocketAddr>,
+    health: Option<SocketAddr>,
+}
+
+/// What rules and conventions come to.
+struct Compiled {
+    lens: Arc<Lens>,
+    rules: Rules,
+}
+
+/// The threads that enrich kept spans and hand them to the exporters.
+struct Writers {
+    sender: Sender<Kept>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What all stages share.
+#[derive(Clone)]
+struct Shared {
+    log: Arc<Log>,
+    ledger: Arc<Ledger>,
+    pressure: Arc<Pressure>,
+    clock: Clock,
+}
+
+/// Checks what only the stages can check: rules and conventions.
+pub fn check(config: &Config) -> Problems {
+    compile(config).err().unwrap_or_default()
+}
+
+// === impl Pipeline ===
+
+impl Pipeline {
+    /// Builds and starts everything; requests are taken when it returns.
+    ///
+    /// # Errors
+    /// When rules or conventions do not compile, memory is too little, an exporter cannot be opened or an address not be
+    /// listened on.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let Compiled { lens, rules } = compile(&config).map_err(error)?;
+        let limit = memory_limit(&config)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let shards = config.sessions.shards.map_or(cores.div_ceil(2), usize::from).clamp(1, 256);
+        let wanted = config.exporters.iter().map(|exporter| exporter.queue.queue_size).sum();
+        let shares = pressure::split(limit, wanted);
+        let exporters = within(config.exporters.clone(), wanted, shares.queues);
+        let runtime = Builder::new_multi_thread().enable_all().thread_name("receive").build().map_err(error)?;
+        let shared = Shared {
+            log: Log::new(usize::try_from(shares.log).unwrap_or(usize::MAX), runtime.metrics().num_workers() + 1),
+            ledger: Arc::new(Ledger::new(shards, config.exporters.iter().map(|exporter| exporter.name.clone()))),
+            pressure: Arc::new(Pressure::new(limit)),
+            clock: Clock::system(),
+        };
+        let Shared { log, ledger, pressure, clock } = shared.clone();
+        tracing::info!(memory_limit = limit, log = shares.log, shards, "starting");
+        runtime.spawn(pressure::watch(pressure, ledger.clone(), log.clone(), clock.clone()));
+
+        let exporters = Exporters::start(&exporters, &ledger, runtime.handle()).map_err(error)?;
+        let enricher = Arc::new(Enricher::new(&config.enrich.prefix, parcel_bytes(&config)));
+        let writers = Writers::start(cores.div_ceil(2), &enricher, &exporters).map_err(error)?;
+        let outlets = outlets(rules, writers.sender.clone(), &shared, shards as u64);
+        let sessions = Sessions::start(&config.sessions, lens, &log, &ledger, outlets, &clock).map_err(error)?;
+        let intake = intake(&config, &shared, &sessions, &exporters, &shares);
+        let receivers = runtime.block_on(receive::start(&config.receivers, intake)).map_err(error)?;
+        let (metrics, health) = listen(&config, &shared, runtime.handle())?;
+        ledger.ready.store(true, Ordering::Release);
+        tracing::info!(grpc = ?receivers.grpc_addr(), http = ?receivers.http_addr(), ?metrics, ?health, "ready");
+        let shutdown_timeout = config.service.shutdown_timeout;
+        Ok(Self { receivers, sessions, writers, exporters, runtime, ledger, shutdown_timeout, metrics, health })
+    }
+
+    /// Takes no new requests, judges what is held, delivers what is kept until `service.shutdown_timeout` is over.
+    pub fn stop(self) -> Left {
+        let deadline = Instant::now() + self.shutdown_timeout;
+        self.ledger.ready.store(false, Ordering::Release);
+        self.runtime.block_on(self.receivers.stop(DRAIN.min(self.shutdown_timeout / 4)));
+        let undecided_spans = self.sessions.stop();
+        self.writers.stop();
+        let left = self.runtime.block_on(self.exporters.stop(deadline));
+        let undelivered_spans = left.spans.spans;
+        tracing::info!(undecided_spans, undelivered_spans, "stopped");
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+        Left { undecided_spans, undelivered_spans }
+    }
+
+    /// Where OTLP/gRPC is listened on.
+    pub fn grpc_addr(&self) -> Option<SocketAddr> {
+        self.receivers.grpc_addr()
+    }
+
+    /// Where OTLP/HTTP is listened on.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.receivers.http_addr()
+    }
+
+    /// Where `/metrics` is.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
+    /// Where `/healthz` and `/readyz` are.
+    pub fn health_addr(&self) -> Option<SocketAddr> {
+        self.health
+    }
+
+    /// The counts.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+}
+
+// === impl Writers ===
+
+impl Writers {
+    fn start(threads: usize, enricher: &Arc<Enricher>, exporters: &Exporters) -> std::io::Result<Self> {
+        // Not bounded by itself: what waits here stands in the log, which is.
+        let (sender, receiver) = unbounded();
+        let mut handles = Vec::new();
+        for number in 0..threads {
+            let (receiver, enricher, exporters) = (receiver.clone(), enricher.clone(), exporters.clone());
+            let builder = std::thread::Builder::new().name(format!("write-{number}"));
+            handles.push(builder.spawn(move || write(&receiver, &enricher, &exporters))?);
+        }
+        Ok(Self { sender, threads: handles })
+    }
+
+    /// Writes what there is, then ends.
+    fn stop(self) {
+        drop(self.sender);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread that writes kept spans has died");
+            }
+        }
+    }
+}
+
+fn write(receiver: &Receiver<Kept>, enricher: &Enricher, exporters: &Exporters) {
+    for kept in receiver {
+        let unjoined = enricher.write(&kept, |parcel| exporters.send(&parcel));
+        if unjoined.spans > 0 {
+            tracing::error!(spans = unjoined.spans, "kept spans do not read back from the log and are lost");
+        }
+    }
+}
+
+// === parts ===
+
+fn compile(config: &Config) -> Result<Compiled, Problems> {
+    let mut problems = Problems::default();
+    let conventions = match &config.sessions.conventions {
+        None => Ok(Conventions::embedded()),
+        Some(path) => match std::fs::read_to_string(path) {
+            Ok(text) => Conventions::parse(&text, &path.display().to_string()),
+            Err(error) => {
+                let text = format!("cannot read {}: {error}", path.display());
+                Err(Problems::from(Sourced::from("").problem("sessions.conventions", 0, 0, text)))
+            }
+        },
+    };
+    let conventions = conventions.unwrap_or_else(|wrong| {
+        wrong.iter().cloned().for_each(|problem| problems.push(problem));
+        Conventions::default()
+    });
+    let mut keys = KeyTable::default();
+    let session_keys = SessionKeys::compile(&conventions, &mut keys);
+    let mut compiler = Compiler::new(&mut keys);
+    match Rules::compile(&config.sampling.rules, &mut compiler) {
+        Ok(rules) => {
+            let predicates = compiler.finish();
+            problems.or(Compiled { lens: Arc::new(Lens { keys, session_keys, predicates }), rules })
+        }
+        Err(wrong) => {
+            for (index, error) in wrong {
+                problems.push(rule_problem(config, index, &error));
+            }
+            Err(problems)
+        }
+    }
+}
+
+fn rule_problem(config: &Config, index: usize, error: &crate::expr::ExprError) -> Problem {
+    let source = config.sampling.rules.get(index).and_then(|rule| rule.when.clone()).unwrap_or_default();
+    let (line, column) = error.place(&source);
+    let path = format!("sampling.rules[{index}].when");
+    Problem { file: source.file.clone(), path, line, column, text: error.text.clone() }
+}
+
+fn memory_limit(config: &Config) -> Result<u64, StartError> {
+    let limit = config.memory.limit.or_else(machine::default_limit);
+    let limit =
+        limit.ok_or_else(|| error("memory.limit: the machine does not tell how much memory it has; give a size"))?;
+    if limit < LEAST_MEMORY {
+        return Err(error(format!("memory.limit: {limit} bytes are too little, at least 64MiB are needed")));
+    }
+    Ok(limit)
+}
+
+/// The exporters with queues that fit together into `share`, when they want more.
+fn within(mut exporters: Vec<Exporter>, wanted: u64, share: u64) -> Vec<Exporter> {
+    for queue in exporters.iter_mut().map(|exporter| &mut exporter.queue) {
+        if wanted > share {
+            let part = u128::from(queue.queue_size) * u128::from(share) / u128::from(wanted.max(1));
+            queue.queue_size = u64::try_from(part).unwrap_or(share);
+            queue.max_size = queue.max_size.min(usize::try_from(queue.queue_size).unwrap_or(usize::MAX));
+        }
+    }
+    exporters
+}
+
+fn parcel_bytes(config: &Config) -> usize {
+    let smallest = config.exporters.iter().map(|exporter| exporter.queue.max_size).min();
+    smallest.unwrap_or(PARCEL_BYTES).min(PARCEL_BYTES)
+}
+
+fn outlets(rules: Rules, kept: Sender<Kept>, shared: &Shared, shards: u64) -> Outlets {
+    let (ledger, pressure) = (shared.ledger.clone(), shared.pressure.clone());
+    let judge = move |session: &Session, reason: Reason| {
+        let verdict = rules.judge(session, reason);
+        ledger.judged(&verdict.rule, verdict.keep, reason);
+        verdict
+    };
+    let keep = move |spans: Kept| {
+        if kept.send(spans).is_err() {
+            tracing::error!("nobody is left to write kept spans; they are lost");
+        }
+    };
+    Outlets { judge: Box::new(judge), keep: Box::new(keep), relief: Box::new(move || pressure.excess() / shards) }
+}
+
+fn intake(config: &Config, shared: &Shared, sessions: &Sessions, exporters: &Exporters, shares: &Shares) -> Intake {
+    let Shared { log, ledger, pressure, clock } = shared.clone();
+    let (take, passthrough) = (sessions.intake(), config.passthrough.clone());
+    let (pass, shut) = (exporters.clone(), exporters.clone());
+    let carries = Carries { logs: !passthrough.logs.is_empty(), metrics: !passthrough.metrics.is_empty() };
+    Intake {
+        log,
+        clock,
+        ledger,
+        take: Arc::new(move |record| take.take(record)),
+        pass: Arc::new(move |signal, request| match signal {
+            Signal::Logs => pass.pass(signal, &passthrough.logs, request),
+            Signal::Metrics => pass.pass(signal, &passthrough.metrics, request),
+            Signal::Traces => Receipt::Malformed("traces are not passed through".into()),
+        }),
+        carries,
+        shut: Arc::new(move || pressure.level() == Level::Refuse || shut.is_shut()),
+        in_flight_limit: shares.in_flight,
+    }
+}
+
+/// Puts up the pages about the process itself.
+fn listen(
+    config: &Config,
+    shared: &Shared,
+    handle: &Handle,
+) -> Result<(Option<SocketAddr>, Option<SocketAddr>), StartError> {
+    let Shared { log, ledger, pressure, clock } = shared.clone();
+    let sources = Sources { ledger, log, pressure, started: clock.now(), clock };
+    let put_up = |endpoint: Option<SocketAddr>, pages: Pages| {
+        let served = endpoint.map(|endpoint| handle.block_on(serve(endpoint, pages, sources.clone())));
+        served.transpose().map(|served| served.map(|(address, _)| address)).map_err(error)
+    };
+    Ok((put_up(config.service.metrics_endpoint, Pages::Metrics)?, put_up(config.health_check.endpoint, Pages::Health)?))
+}
+
+fn error(error: impl std::fmt::Display) -> StartError {
+    StartError(error.to_string())
+}

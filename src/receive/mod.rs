@@ -1,1 +1,228 @@
-//! receive.
+//! OTLP in, over gRPC and HTTP.
+//!
+//! The life of a request:
+//!
+//! 1. A connection is accepted and spoken to by hyper ([`serve`]), through TLS where configured ([`tls`]).
+//! 2. Headers are checked; while the process is starting, stopping or short of memory it is refused here ([`door`]).
+//! 3. Its claimed size is admitted ([`admission`]), then its body is read at a pace that it must keep ([`body`]).
+//! 4. The body is inflated straight into the log ([`inflate`]); JSON is converted first ([`json`]).
+//! 5. The record is handed to the intake, which walks it and hands its spans to the shards, on this very thread.
+//! 6. The receipt, or whatever refused it before, is an [`outcome`], and the one table there says what goes back
+//!    ([`reply`]).
+
+mod admission;
+mod body;
+mod cors;
+mod door;
+mod grpc;
+mod http;
+mod inflate;
+mod json;
+mod outcome;
+mod reply;
+mod serve;
+mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+
+pub use tls::TlsError;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::flow::{Receipt, Signal};
+use crate::log::{Log, Record};
+use crate::observe::ledger::{Ledger, Transport};
+use admission::Admission;
+use body::Pace;
+use door::Door;
+use serve::Manner;
+
+/// What the receivers are given by the pipeline.
+pub struct Intake {
+    /// Where traces are written.
+    pub log: Arc<Log>,
+    /// When they arrive.
+    pub clock: Clock,
+    /// Where requests are counted. Requests are refused for as long as it is not ready.
+    pub ledger: Arc<Ledger>,
+    /// Takes a request of traces in; runs on the connection's thread.
+    pub take: Arc<dyn Fn(Record) -> Receipt + Send + Sync>,
+    /// Takes a request of logs or metrics in: protobuf, inflated, not looked into.
+    pub pass: Arc<dyn Fn(Signal, Bytes) -> Receipt + Send + Sync>,
+    /// The signals beside traces that have an exporter.
+    pub carries: Carries,
+    /// Whether memory is so short that nothing new may be read.
+    pub shut: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Most bytes of requests being read and inflated at once, over all connections.
+    pub in_flight_limit: u64,
+}
+
+/// The signals beside traces that have an exporter; the others are answered as unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carries {
+    /// Logs.
+    pub logs: bool,
+    /// Metrics.
+    pub metrics: bool,
+}
+
+/// The listeners that are up.
+pub struct Receivers {
+    grpc: Option<SocketAddr>,
+    http: Option<SocketAddr>,
+    ledger: Arc<Ledger>,
+    health: HealthReporter,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Why the receivers did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("receivers.otlp.protocols.{protocol}.endpoint: cannot listen on {address}: {source}")]
+    Bind {
+        /// `grpc` or `http`
+        protocol: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// TLS cannot be set up.
+    #[error("receivers.otlp.protocols.{protocol}.tls.{source}")]
+    Tls {
+        /// `grpc` or `http`
+        protocol: &'static str,
+        /// Why not.
+        source: TlsError,
+    },
+}
+
+/// How long clients may take.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    pace: Pace,
+    greeting: Duration,
+}
+
+const PATIENCE: Patience =
+    Patience { pace: Pace { stall: Duration::from_secs(30), rate: 32 << 10 }, greeting: Duration::from_secs(60) };
+
+/// Binds the configured listeners and serves them.
+///
+/// # Errors
+/// When an address cannot be bound or a TLS file cannot be used. Nothing is served then.
+pub async fn start(config: &config::Receivers, intake: Intake) -> Result<Receivers, StartError> {
+    start_with(config, intake, PATIENCE).await
+}
+
+async fn start_with(config: &config::Receivers, intake: Intake, patience: Patience) -> Result<Receivers, StartError> {
+    let grpc = match &config.grpc {
+        Some(config) => Some((config, bind("grpc", config.endpoint, config.tls.as_ref(), &[b"h2"]).await?)),
+        None => None,
+    };
+    let http = match &config.http {
+        Some(config) => {
+            let protocols: [&[u8]; 2] = [b"h2", b"http/1.1"];
+            Some((config, bind("http", config.endpoint, config.tls.as_ref(), &protocols).await?))
+        }
+        None => None,
+    };
+    let intake = Arc::new(intake);
+    let admission = Admission::new(intake.in_flight_limit, intake.ledger.clone());
+    let door = |transport, limit| {
+        let (intake, admission) = (intake.clone(), admission.clone());
+        Door { intake, admission, transport, limit, pace: patience.pace }
+    };
+    let (stop, stopping) = watch::channel(false);
+    let ledger = intake.ledger.clone();
+    let health = HealthReporter::new();
+    health.set_service_status(grpc::TRACE_SERVICE, ServingStatus::Serving).await;
+    let mut up = Receivers { grpc: None, http: None, ledger, health, stop, tasks: Vec::new() };
+    if let Some((config, bound)) = grpc {
+        up.grpc = Some(bound.address);
+        let health = HealthServer::new(HealthService::from_health_reporter(up.health.clone()));
+        let door = door(Transport::Grpc, config.max_recv_msg_size);
+        let grpc = Arc::new(grpc::Grpc { door, health });
+        let manner = Manner::grpc(&config.keepalive, config.max_concurrent_streams, bound.tls, patience.greeting);
+        let answer = move |request| grpc.clone().serve(request);
+        up.tasks.push(tokio::spawn(serve::serve(bound.listener, manner, stopping.clone(), answer)));
+    }
+    if let Some((config, bound)) = http {
+        up.http = Some(bound.address);
+        let door = door(Transport::Http, config.max_request_body_size);
+        let http = Arc::new(http::Http { door, config: config.clone() });
+        let manner = Manner::http(bound.tls, patience.greeting);
+        let answer = move |request| http.clone().serve(request);
+        up.tasks.push(tokio::spawn(serve::serve(bound.listener, manner, stopping.clone(), answer)));
+    }
+    Ok(up)
+}
+
+struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<tokio_rustls::TlsAcceptor>,
+}
+
+async fn bind(
+    protocol: &'static str,
+    address: SocketAddr,
+    tls: Option<&config::ServerTls>,
+    protocols: &[&[u8]],
+) -> Result<Bound, StartError> {
+    let tls = tls.map(|tls| tls::acceptor(tls, protocols)).transpose();
+    let tls = tls.map_err(|source| StartError::Tls { protocol, source })?;
+    let failed = |source| StartError::Bind { protocol, address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Bound { listener, address, tls })
+}
+
+// === impl Receivers ===
+
+impl Receivers {
+    /// Where gRPC is listened for, where it is.
+    pub fn grpc_addr(&self) -> Option<SocketAddr> {
+        self.grpc
+    }
+
+    /// Where HTTP is listened for, where it is.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// Stops: no new connections, no new requests; what is under way is finished within `grace`, then cut.
+    pub async fn stop(mut self, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        self.ledger.ready.store(false, Ordering::Release);
+        for service in ["", grpc::TRACE_SERVICE] {
+            self.health.set_service_status(service, ServingStatus::NotServing).await;
+            // Ends those who watch it: their calls would last for the whole grace.
+            self.health.clear_service_status(service).await;
+        }
+        self.stop.send_replace(true);
+        for mut task in std::mem::take(&mut self.tasks) {
+            if timeout_at(deadline, &mut task).await.is_err() {
+                tracing::warn!("connections with requests under way were cut at the end of the shutdown's grace");
+                task.abort();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

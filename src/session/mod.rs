@@ -25,4 +25,5 @@ mod wheel;
 #[cfg(test)]
 mod tests;
 
+pub use describe::Lens;
 pub use sessions::{Outlets, Sessions};
