@@ -145,6 +145,8 @@ impl<'a> SpanView<'a> {
             events: 0,
             links: 0,
         };
+        // The last one counts, as for every scalar: so none is judged before.
+        let mut ids: (&[u8], &[u8], &[u8]) = (&[], &[], &[]);
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.next_field()? {
             let at = field.start;
@@ -155,9 +157,9 @@ impl<'a> SpanView<'a> {
                         picked.set(slot, attribute.value);
                     }
                 }
-                span::TRACE_ID => view.trace_id = trace_id(field.value.bytes(at)?)?,
-                span::SPAN_ID => view.span_id = span_id(field.value.bytes(at)?)?,
-                span::PARENT_SPAN_ID => view.parent_id = parent_id(field.value.bytes(at)?)?,
+                span::TRACE_ID => ids.0 = field.value.bytes(at)?,
+                span::SPAN_ID => ids.1 = field.value.bytes(at)?,
+                span::PARENT_SPAN_ID => ids.2 = field.value.bytes(at)?,
                 span::TRACE_STATE => view.trace_state = string(field.value.bytes(at)?, at)?,
                 span::NAME => view.name = string(field.value.bytes(at)?, at)?,
                 span::KIND => view.kind = field.value.varint(at)? as u32,
@@ -179,12 +181,9 @@ impl<'a> SpanView<'a> {
                 _ => {}
             }
         }
-        if view.trace_id.0 == [0; 16] {
-            return Err(SpanError::TraceIdZero);
-        }
-        if view.span_id.is_zero() {
-            return Err(SpanError::SpanIdZero);
-        }
+        view.trace_id = trace_id(ids.0)?;
+        view.span_id = span_id(ids.1)?;
+        view.parent_id = parent_id(ids.2)?;
         Ok(view)
     }
 
@@ -277,17 +276,19 @@ impl std::error::Error for SpanError {}
 // === parts ===
 
 fn trace_id(bytes: &[u8]) -> Result<TraceId, SpanError> {
-    bytes.try_into().map(TraceId).map_err(|_| match bytes.len() {
-        0 => SpanError::TraceIdZero,
-        len => SpanError::TraceIdLength(len),
-    })
+    match <[u8; 16]>::try_from(bytes) {
+        Ok(id) if id != [0; 16] => Ok(TraceId(id)),
+        Err(_) if !bytes.is_empty() => Err(SpanError::TraceIdLength(bytes.len())),
+        _ => Err(SpanError::TraceIdZero),
+    }
 }
 
 fn span_id(bytes: &[u8]) -> Result<SpanId, SpanError> {
-    bytes.try_into().map(SpanId).map_err(|_| match bytes.len() {
-        0 => SpanError::SpanIdZero,
-        len => SpanError::SpanIdLength(len),
-    })
+    match <[u8; 8]>::try_from(bytes) {
+        Ok(id) if id != [0; 8] => Ok(SpanId(id)),
+        Err(_) if !bytes.is_empty() => Err(SpanError::SpanIdLength(bytes.len())),
+        _ => Err(SpanError::SpanIdZero),
+    }
 }
 
 fn parent_id(bytes: &[u8]) -> Result<SpanId, SpanError> {
@@ -313,18 +314,13 @@ fn status_code(bytes: &[u8], before: u32) -> Result<u32, WireError> {
 }
 
 fn check_link(bytes: &[u8]) -> Result<(), SpanError> {
+    let (mut trace_id, mut span_id) = (0, 0);
     let mut reader = Reader::new(bytes);
     while let Some(field) = reader.next_field()? {
         let at = field.start;
         match field.number {
-            link::TRACE_ID => match field.value.bytes(at)?.len() {
-                0 | 16 => {}
-                len => return Err(SpanError::LinkTraceIdLength(len)),
-            },
-            link::SPAN_ID => match field.value.bytes(at)?.len() {
-                0 | 8 => {}
-                len => return Err(SpanError::LinkSpanIdLength(len)),
-            },
+            link::TRACE_ID => trace_id = field.value.bytes(at)?.len(),
+            link::SPAN_ID => span_id = field.value.bytes(at)?.len(),
             link::TRACE_STATE => drop(string(field.value.bytes(at)?, at)?),
             link::ATTRIBUTES => drop(Attribute::parse(field.value.bytes(at)?)?),
             link::DROPPED_ATTRIBUTES_COUNT => drop(field.value.varint(at)?),
@@ -332,7 +328,11 @@ fn check_link(bytes: &[u8]) -> Result<(), SpanError> {
             _ => {}
         }
     }
-    Ok(())
+    match (trace_id, span_id) {
+        (0 | 16, 0 | 8) => Ok(()),
+        (0 | 16, len) => Err(SpanError::LinkSpanIdLength(len)),
+        (len, _) => Err(SpanError::LinkTraceIdLength(len)),
+    }
 }
 
 /// The length-delimited values of field `number`; ends where the framing does.
