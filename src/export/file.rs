@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
 use super::target::Outcome;
 use crate::flow::Signal;
+use crate::otlp::json::to_json;
 
 /// A `file` exporter.
 pub(super) struct File(Arc<Mutex<Output>>);
@@ -42,7 +42,7 @@ impl File {
     pub(super) fn encode(signal: Signal, request: &[u8]) -> Result<Bytes, String> {
         let mut line = Vec::with_capacity(request.len() * 2);
         match signal {
-            Signal::Traces => traces_json(request, &mut line)?,
+            Signal::Traces => to_json(request, &mut line).map_err(unwritable)?,
             Signal::Logs => {
                 let request = ExportLogsServiceRequest::decode(request).map_err(unwritable)?;
                 serde_json::to_writer(&mut line, &request).map_err(unwritable)?;
@@ -66,11 +66,6 @@ impl File {
             Err(error) => Outcome::Refused { message: error.to_string() },
         }
     }
-}
-
-fn traces_json(request: &[u8], line: &mut Vec<u8>) -> Result<(), String> {
-    let request = ExportTraceServiceRequest::decode(request).map_err(unwritable)?;
-    serde_json::to_writer(line, &request).map_err(unwritable)
 }
 
 fn unwritable(error: impl std::fmt::Display) -> String {

@@ -6,6 +6,7 @@ use prost::Message;
 use serde::de::DeserializeOwned;
 
 use crate::flow::Signal;
+use crate::otlp::json::from_json;
 
 /// Longest text of logs and metrics: they are converted as a tree, which takes many times their length.
 const TREE_LIMIT: usize = 4 << 20;
@@ -40,13 +41,4 @@ pub(super) fn to_protobuf(signal: Signal, text: &[u8]) -> Result<Vec<u8>, String
 
 fn encode<M: Message + DeserializeOwned>(text: &[u8]) -> Result<Vec<u8>, String> {
     serde_json::from_slice::<M>(text).map(|message| message.encode_to_vec()).map_err(|error| error.to_string())
-}
-
-/// Traces in JSON, appended to `out` as protobuf.
-fn from_json(text: &[u8], out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-    // merged with otlp::json
-    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-    let request: ExportTraceServiceRequest = serde_json::from_slice(text)?;
-    out.extend_from_slice(&request.encode_to_vec());
-    Ok(())
 }
