@@ -1,10 +1,10 @@
 //! Kept spans out. Each exporter is a lane of its own, so that a dead one stalls neither a shard nor its neighbours:
 //!
-//! 1. [`Exporters::send`] puts a parcel into every lane's queue, bounded by bytes ([`queue`]);
-//! 2. a lane's consumers take batches from it, by size or after a short while ([`lane`]);
-//! 3. a batch is encoded once and sent until its backend takes it, refuses it, or its time is over ([`retry`]);
-//! 4. what the backend said is one of four answers ([`target`]): [`otlp_grpc`] and [`otlp_http`] over [`client`],
-//!    [`file`] and [`debug`].
+//! 1. [`Exporters::send`] puts a parcel into every lane's queue, bounded by bytes (`queue`);
+//! 2. a lane's consumers take batches from it, by size or after a short while (`lane`);
+//! 3. a batch is encoded once and sent until its backend takes it, refuses it, or its time is over (`retry`);
+//! 4. what the backend said is one of four answers (`target`): `otlp_grpc` and `otlp_http` over `client`,
+//!    `file` and `debug`.
 
 mod client;
 mod compress;
