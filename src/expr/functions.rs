@@ -1,19 +1,19 @@
-//! The functions and macros, and what stands in for those that there are not.
+//! The functions, and what to write instead of those that there are not.
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue};
 use regex::RegexBuilder;
 
-use super::MAX_PREDICATES;
-use super::check::{Check, Part, Reported, Variable, nearest};
+use super::check::{Check, Part, Reported, nearest};
+use super::duration;
 use super::fields::Type;
-use super::tree::{Node, Pattern, Quantifier, Read, Test, TextTest};
+use super::tree::{Node, Pattern, TextTest};
 use super::value::Literal;
 
 /// Most memory for one compiled regular expression, in bytes; its automaton gets as much again.
 const REGEX_BYTES: usize = 256 << 10;
 
 /// All functions and macros.
-const FUNCTIONS: [&str; 14] = [
+const FUNCTIONS: [&str; 13] = [
     "exists",
     "all",
     "exists_one",
@@ -27,7 +27,6 @@ const FUNCTIONS: [&str; 14] = [
     "duration",
     "double",
     "int",
-    "in",
 ];
 
 type Typed = (Node, Type);
@@ -72,107 +71,6 @@ impl Check<'_> {
             (_, None) => self.fail(at, format!("function `{name}` is not supported")),
         }
     }
-
-    // --- macros ---
-
-    fn quantified(
-        &mut self,
-        at: usize,
-        name: &str,
-        list: &IdedExpr,
-        variable: &str,
-        asked: &IdedExpr,
-    ) -> Result<Typed, Reported> {
-        let shadowed = self.variables.iter().any(|(known, _)| known == "spans");
-        if matches!(&list.expr, Expr::Ident(name) if name == "spans" && !shadowed) {
-            return self.spans(at, name, variable, asked);
-        }
-        let quantifier = match name {
-            "exists" => Quantifier::Exists,
-            "all" => Quantifier::All,
-            "exists_one" => Quantifier::ExistsOne,
-            _ => return self.fail(at, "`count` is asked of spans, as in spans.count(s, s.status == \"error\")"),
-        };
-        match self.part(list)? {
-            Part::Events => {
-                let asked = self.within(variable, Variable::Event, asked, name)?;
-                Ok((Node::EachEvent(quantifier, asked.into()), Type::Bool))
-            }
-            Part::Value(list, ty @ (Type::List(_) | Type::Dynamic)) => {
-                let element = if let Type::List(element) = ty { *element } else { Type::Dynamic };
-                let asked = self.within(variable, Variable::Item(element), asked, name)?;
-                Ok((Node::Each(quantifier, Box::new([list, asked])), Type::Bool))
-            }
-            Part::Value(_, ty) => {
-                let what = self.describe(list, "this");
-                self.fail(at, format!("`{name}` needs a list, {what} is {ty}"))
-            }
-            Part::Attributes(_) => {
-                let what = self.describe(list, "this");
-                self.fail(at, format!("`{name}` needs a list: attributes are asked for as in {what}[\"key\"]"))
-            }
-        }
-    }
-
-    fn within(&mut self, name: &str, is: Variable, asked: &IdedExpr, of: &str) -> Result<Node, Reported> {
-        self.variables.push((name.into(), is));
-        let node = self.condition(asked, &format!("`{of}`"));
-        self.variables.pop();
-        node
-    }
-
-    /// `spans.exists(s, ...)` and its like: the predicate is counted while spans arrive.
-    fn spans(&mut self, at: usize, name: &str, variable: &str, asked: &IdedExpr) -> Result<Typed, Reported> {
-        if self.in_span {
-            return self.fail(at, format!("a span predicate sees only its span: `spans.{name}` belongs outside of it"));
-        }
-        let outer = std::mem::take(&mut self.variables);
-        self.in_span = true;
-        let node = self.within(variable, Variable::Span, asked, name);
-        self.in_span = false;
-        self.variables = outer;
-        let node = node?;
-        let known = self.predicates.iter().position(|known| *known == node);
-        let predicate = match known {
-            Some(predicate) => predicate,
-            None if self.predicates.len() >= MAX_PREDICATES => {
-                let text = format!("all rules together may ask at most {MAX_PREDICATES} different things of spans");
-                return self.fail(at, text);
-            }
-            None => {
-                self.predicates.push(node);
-                self.predicates.len() - 1
-            }
-        };
-        let count = Node::Count(predicate);
-        let int = |number| Node::Literal(Literal::Int(number));
-        Ok(match name {
-            "exists" => (Node::Order(Test::Greater, Box::new([count, int(0)])), Type::Bool),
-            "exists_one" => (Node::Equal(Box::new([count, int(1)])), Type::Bool),
-            "all" => {
-                let all = Node::Session(Read("spans", |session, _| super::value::Value::Int(session.spans.into())));
-                (Node::Equal(Box::new([count, all])), Type::Bool)
-            }
-            _ => (count, Type::Int),
-        })
-    }
-
-    fn has(&mut self, at: usize, asked: &IdedExpr) -> Result<Typed, Reported> {
-        match self.value(asked)? {
-            (
-                node @ (Node::Session(_)
-                | Node::Span(_)
-                | Node::Attribute(_)
-                | Node::Resource(_)
-                | Node::Event(..)
-                | Node::EventAttribute(..)),
-                _,
-            ) => Ok((Node::Present(node.into()), Type::Bool)),
-            _ => self.fail(at, "`has` takes a field or an attribute, as in has(s.attributes[\"key\"])"),
-        }
-    }
-
-    // --- functions ---
 
     fn size(&mut self, at: usize, of: &IdedExpr) -> Result<Typed, Reported> {
         if matches!(&of.expr, Expr::Ident(name) if name == "spans") {
@@ -227,7 +125,7 @@ impl Check<'_> {
         let Expr::Literal(LiteralValue::String(text)) = &text.expr else {
             return self.fail(at, "`duration` takes a literal, as in duration(\"1m30s\")");
         };
-        match duration(text.inner()) {
+        match duration::parse(text.inner()) {
             Some(nanos) => Ok((Node::Literal(Literal::Duration(nanos)), Type::Duration)),
             None => {
                 let text =
@@ -247,41 +145,4 @@ impl Check<'_> {
             (_, ty) => self.fail(at, format!("`{name}` needs a number, this is {ty}")),
         }
     }
-}
-
-/// Nanoseconds of a duration in Go's form: a sign, then decimal numbers with the units h, m, s, ms, us, ns.
-pub(super) fn duration(text: &str) -> Option<i64> {
-    let (sign, rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Some(0);
-    }
-    let (mut total, mut rest) = term(rest)?;
-    while !rest.is_empty() {
-        let (nanos, behind) = term(rest)?;
-        (total, rest) = (total + nanos, behind);
-    }
-    i64::try_from(sign * total).ok()
-}
-
-/// One number and its unit, in nanoseconds, and what stands behind it. Parts of a nanosecond are cut.
-fn term(text: &str) -> Option<(i128, &str)> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (whole, rest) = text.split_at(digits);
-    let (fraction, rest) = match rest.strip_prefix('.') {
-        Some(rest) => rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())),
-        None => ("", rest),
-    };
-    let units = [("ns", 1), ("us", 1_000), ("µs", 1_000), ("μs", 1_000), ("ms", 1_000_000)];
-    let units = units.into_iter().chain([("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000_i128)]);
-    let (unit, behind) = units.into_iter().find_map(|(name, nanos)| Some((nanos, rest.strip_prefix(name)?)))?;
-    if whole.is_empty() && fraction.is_empty() || whole.len() > 19 {
-        return None;
-    }
-    let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let fraction = fraction.get(..fraction.len().min(15))?;
-    let part: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
-    Some((whole * unit + part * unit / 10_i128.pow(fraction.len() as u32), behind))
 }

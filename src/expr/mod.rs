@@ -10,8 +10,12 @@
 //! false.
 
 mod check;
+mod duration;
+mod eval;
 pub mod fields;
 mod functions;
+mod macros;
+mod names;
 mod operators;
 mod parse;
 mod scan;
@@ -27,7 +31,8 @@ use crate::config::Sourced;
 use crate::flow::Session;
 use crate::otlp::keys::KeyTable;
 use crate::otlp::walk::Visit;
-use tree::{Env, Node};
+use eval::Env;
+use tree::Node;
 use value::Value;
 
 pub use scan::{MAX_BYTES, MAX_NESTING};
@@ -132,9 +137,10 @@ impl Predicates {
     /// Which predicates the span meets, one bit each from the lowest. Allocates nothing.
     #[inline]
     pub fn evaluate(&self, visit: &Visit<'_, '_>) -> u64 {
+        let env = Env::span(visit);
         let mut bits = 0;
         for (bit, node) in self.nodes.iter().enumerate() {
-            let met = node.eval(&Env::span(visit)) == Value::Bool(true);
+            let met = node.eval(&env) == Value::Bool(true);
             bits |= u64::from(met) << bit;
         }
         bits

@@ -142,7 +142,7 @@ impl Check<'_> {
                 Ok((Node::In(Box::new([node, list_node])), Type::Bool))
             }
             Part::Value(_, other) => {
-                let hint = if other.is_text() { ": write x.contains(\"part\") for a part of a string" } else { "" };
+                let hint = if other.is_text() { "; write x.contains(\"part\") for a part of a string" } else { "" };
                 self.fail(at, format!("`in` needs a list, {} is {other}{hint}", names.1))
             }
             Part::Events => self.fail(at, format!("ask as in {}.exists(e, e.name == \"exception\")", names.1)),
@@ -174,7 +174,7 @@ impl Check<'_> {
         }
         let names = (self.describe(left, "the left side"), self.describe(right, "the right side"));
         let hint = match ty.is_number() && other_ty.is_number() && ty != other_ty {
-            true => ": write double(...) around the whole one",
+            true => "; write double(...) around the whole one",
             false => "",
         };
         let text =
@@ -209,17 +209,17 @@ fn arithmetic(name: &str) -> Option<(&'static str, Arithmetic)> {
 /// How a number or text beside a duration is written as one.
 fn duration_hint((left, ty): (&IdedExpr, Type), (right, other): (&IdedExpr, Type)) -> String {
     let written = match (ty, other) {
-        (Type::Duration, _) => right,
-        (_, Type::Duration) => left,
+        (Type::Duration, other) if other != Type::Dynamic => right,
+        (ty, Type::Duration) if ty != Type::Dynamic => left,
         _ => return String::new(),
     };
     let text = match &written.expr {
         Expr::Literal(LiteralValue::Int(number)) => format!("{}s", number.inner()),
         Expr::Literal(LiteralValue::Double(number)) => format!("{}s", number.inner()),
-        Expr::Literal(LiteralValue::String(text)) if super::functions::duration(text.inner()).is_some() => {
+        Expr::Literal(LiteralValue::String(text)) if super::duration::parse(text.inner()).is_some() => {
             text.inner().into()
         }
-        _ => return ": durations are written as in duration(\"5s\")".into(),
+        _ => return "; durations are written as in duration(\"5s\")".into(),
     };
-    format!(": write duration(\"{text}\")")
+    format!("; write duration(\"{text}\")")
 }

@@ -19,10 +19,14 @@ struct Frame {
     open: (usize, u8),
     /// `?` of the current part.
     conditions: usize,
-    /// Operators since the last one that ends a chain.
+    /// Operators since the last one that ends a chain: each hangs on the one before.
     chain: usize,
-    /// Deepest bracket in the chain.
+    /// Dots and indexes of the current operand of the chain.
+    members: usize,
+    /// Deepest bracket of the current operand.
     inner: usize,
+    /// Deepest operand of the chain.
+    operand: usize,
     /// Deepest chain of the current part.
     part: usize,
     /// Deepest part.
@@ -99,7 +103,8 @@ impl Scan<'_> {
                 width = 2;
                 frame.link(at)?;
             }
-            b'.' | b'-' | b'+' | b'*' | b'/' | b'%' | b'!' | b'<' | b'>' => frame.link(at)?,
+            b'.' => frame.member(at)?,
+            b'-' | b'+' | b'*' | b'/' | b'%' | b'!' | b'<' | b'>' => frame.link(at)?,
             b'=' => return Err(ExprError::new(at, "`=` is not an operator: write `==`")),
             b'&' | b'|' => {
                 let byte = char::from(byte);
@@ -186,7 +191,7 @@ impl Scan<'_> {
     fn open(&mut self, bracket: u8) -> Result<(), ExprError> {
         let at = self.at;
         if bracket == b'[' && self.after_value {
-            self.frame.link(at)?;
+            self.frame.member(at)?;
         }
         if self.outer.len() >= MAX_NESTING {
             return Err(too_deep(at));
@@ -216,16 +221,29 @@ impl Scan<'_> {
 // === impl Frame ===
 
 impl Frame {
+    /// One more dot or index hangs on the operand.
+    fn member(&mut self, at: usize) -> Result<(), ExprError> {
+        self.members += 1;
+        if self.members > MAX_NESTING { Err(too_deep(at)) } else { Ok(()) }
+    }
+
     /// One more operator hangs on the chain.
     fn link(&mut self, at: usize) -> Result<(), ExprError> {
+        self.end_operand();
         self.chain += 1;
         if self.chain > MAX_NESTING { Err(too_deep(at)) } else { Ok(()) }
     }
 
+    fn end_operand(&mut self) {
+        self.operand = self.operand.max(self.members + self.inner);
+        (self.members, self.inner) = (0, 0);
+    }
+
     /// `&&`, `||`, `?` and `:` stand between chains: the parser keeps what is left and right of them side by side.
     fn end_chain(&mut self) -> Result<(), ExprError> {
-        self.part = self.part.max(self.chain + self.inner);
-        (self.chain, self.inner) = (0, 0);
+        self.end_operand();
+        self.part = self.part.max(self.chain + self.operand);
+        (self.chain, self.operand) = (0, 0);
         if self.part + self.conditions > MAX_NESTING { Err(too_deep(self.open.0)) } else { Ok(()) }
     }
 

@@ -147,7 +147,7 @@ impl<'v> Value<'v> {
         Some(names.chain(literals.iter().map(Literal::value)).chain(array))
     }
 
-    /// A number as an `int`, cut towards zero; absent when it is none or out of range.
+    /// A number, or the text of one, as an `int`, cut towards zero; absent when it is none or out of range.
     pub fn to_int(self) -> Self {
         let int = match self {
             Self::Int(number) => Some(number),
@@ -161,13 +161,12 @@ impl<'v> Value<'v> {
         int.map_or(Self::Absent, Self::Int)
     }
 
-    /// A number, or the text of one, as a `double`; a duration in seconds; absent for anything else.
+    /// A number, or the text of one, as a `double`; absent for anything else.
     pub fn to_double(self) -> Self {
         let double = match self {
             Self::Int(number) => Some(number as f64),
             Self::Uint(number) => Some(number as f64),
             Self::Double(number) => Some(number),
-            Self::Duration(nanos) => Some(nanos as f64 / 1e9),
             Self::Str(text) => text.parse().ok(),
             _ => None,
         };
@@ -186,10 +185,11 @@ impl<'v> Value<'v> {
 
 /// Compares exactly, where a cast to `double` would round. `whole` is an `int` or a `uint`.
 fn compare_mixed(whole: i128, double: f64) -> Option<Ordering> {
-    // A cast saturates, and 2^100 is beyond every `int` and `uint`.
-    let cut = double.clamp(-1.3e30, 1.3e30).trunc();
-    let order = whole.cmp(&(cut as i128));
-    if double.is_nan() { None } else { order.then(0.0.partial_cmp(&(double.clamp(-1.3e30, 1.3e30) - cut))?).into() }
+    // Beyond every `int` and `uint`, and within what `i128` holds; NaN stays.
+    let double = double.clamp(-1e30, 1e30);
+    let cut = double.trunc();
+    let fraction = 0.0.partial_cmp(&(double - cut))?;
+    Some(whole.cmp(&(cut as i128)).then(fraction))
 }
 
 /// The id of a session as text: what the application gave, or the trace id in hexadecimal, which is written to `room`.

@@ -61,7 +61,7 @@ fn each_text_of_the_greatest_nesting_is_parsed_on_a_small_stack() {
                 let result = compile(&text);
                 let chain = text.contains("&&") || text.contains("||");
                 assert!(n <= MAX_NESTING || chain || result.is_err(), "{text}");
-                assert!(n > 14 || !result.is_err_and(|errors| is_deep(&errors)), "{text}");
+                assert!(n > 10 || !result.is_err_and(|errors| is_deep(&errors)), "{text}");
             }
         }
     });

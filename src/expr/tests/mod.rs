@@ -1,5 +1,6 @@
 mod errors;
 mod hostile;
+mod reference;
 mod sessions;
 mod spans;
 
