@@ -10,7 +10,7 @@ use crate::otlp::probability::{NEVER, threshold_of};
 use crate::otlp::span::TraceId;
 
 fn rule(name: &str, when: &str, probability: f64) -> Rule {
-    let when = (!when.is_empty()).then(|| Sourced { text: when.into(), line: 1, column: 1 });
+    let when = (!when.is_empty()).then(|| Sourced::from(when));
     Rule { name: name.into(), when, probability, drop: false }
 }
 

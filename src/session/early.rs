@@ -13,7 +13,7 @@ impl Shard {
             let age = now.saturating_sub(open.arrived.0).max(1);
             weights.push((u128::from(open.facts.bytes) * u128::from(age), index, open.facts.bytes));
         }
-        weights.sort_unstable_by(|one, other| other.0.cmp(&one.0));
+        weights.sort_unstable_by_key(|weight| std::cmp::Reverse(weight.0));
         let mut freed = 0;
         for (_, index, bytes) in weights {
             if freed >= wanted {

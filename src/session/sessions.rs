@@ -17,10 +17,13 @@ use crate::flow::{Kept, Reason, Session, Verdict};
 use crate::log::Log;
 use crate::observe::ledger::Ledger;
 
+/// Judges a session.
+pub type Judge = dyn Fn(&Session, Reason) -> Verdict + Send + Sync;
+
 /// What the stage hands on, given by whoever wires it.
 pub struct Outlets {
     /// Judges a session, on its shard's thread.
-    pub judge: Box<dyn Fn(&Session, Reason) -> Verdict + Send + Sync>,
+    pub judge: Box<Judge>,
     /// Takes what was kept, without waiting.
     pub keep: Box<dyn Fn(Kept) + Send + Sync>,
     /// Bytes that each shard should let go of now because memory is short.

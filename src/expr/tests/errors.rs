@@ -1,5 +1,4 @@
 use super::*;
-use crate::config::Sourced;
 
 /// A mistake, the offset of what is wrong (given by what stands there), and what is said about it.
 const MISTAKES: &[(&str, &str, &str)] = &[
@@ -184,7 +183,7 @@ fn all_mistakes_of_an_expression_are_reported_in_the_order_of_the_text() {
 #[test]
 fn places_are_lines_and_columns_of_the_file() {
     let text = "session.spans > 3 &&\n'grüße' == 'ü' &&\n  session.faild";
-    let source = Sourced { text: text.into(), line: 10, column: 7 };
+    let source = crate::config::Sourced { line: 10, column: 7, ..text.into() };
     let errors = compile(text).unwrap_err();
     assert_eq!(errors.iter().map(|error| error.place(&source)).collect::<Vec<_>>(), [(12, 17)]);
     let place = |offset| ExprError::new(offset, "").place(&source);

@@ -168,7 +168,7 @@ fn never_panics(text: &str) {
             assert!(!errors.is_empty(), "{text}");
             for error in errors {
                 assert!(error.offset <= text.len() && text.is_char_boundary(error.offset), "{text}: {error:?}");
-                error.place(&crate::config::Sourced { text: text.into(), line: 1, column: 1 });
+                error.place(&crate::config::Sourced::from(text));
             }
         }
     }
