@@ -18,7 +18,7 @@ pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
 pub(super) fn decode(text: &str, out: &mut Vec<u8>) -> Option<()> {
     let digits = text.trim_end_matches('=').as_bytes();
     let padding = text.len() - digits.len();
-    if digits.len() % 4 == 1 || padding > 2 || padding > 0 && text.len() % 4 != 0 {
+    if digits.len() % 4 == 1 || padding > 2 || padding > 0 && !text.len().is_multiple_of(4) {
         return None;
     }
     for chunk in digits.chunks(4) {
