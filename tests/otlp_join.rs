@@ -1,5 +1,5 @@
 //! Joining: whatever came in goes out, span by span, under its own resource and scope, and as the bytes that it was.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "what a test cannot read fails it")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a proof fails by panicking")]
 
 mod otlp_common;
 

@@ -1,5 +1,5 @@
 //! OTLP/JSON against the JSON of opentelemetry-proto, in both directions.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "what a test cannot read fails it")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a proof fails by panicking")]
 
 mod otlp_common;
 

@@ -1,5 +1,5 @@
 //! The walker against prost: it sees what prost decodes, takes what prost takes, and nothing that prost does not.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "what a test cannot read fails it")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a proof fails by panicking")]
 
 mod otlp_common;
 
@@ -20,6 +20,9 @@ use tailsieve::otlp::wire::{put_len, put_varint};
 
 const KEYS: [&str; 4] = ["service.name", "gen_ai.a", "gen_ai.b", ""];
 
+/// Keys and values.
+type Pairs = Vec<(String, Option<Value>)>;
+
 /// All that the walker tells of a span, as prost has it.
 #[derive(Debug, PartialEq)]
 struct Seen {
@@ -29,8 +32,8 @@ struct Seen {
     ids: (Vec<u8>, Vec<u8>, Vec<u8>),
     names: (String, String, String),
     numbers: (u64, u64, u32, u32, u32),
-    attributes: Vec<(String, Option<Value>)>,
-    events: Vec<(u64, String, Vec<(String, Option<Value>)>)>,
+    attributes: Pairs,
+    events: Vec<(u64, String, Pairs)>,
     linked: Vec<Vec<u8>>,
     links: usize,
 }
@@ -82,7 +85,7 @@ fn picked(picked: &Picked<'_>, slots: &[Slot]) -> Vec<Option<Option<Value>>> {
     slots.iter().map(|slot| picked.get(*slot).map(value)).collect()
 }
 
-fn pairs<'a>(attributes: impl Iterator<Item = Attribute<'a>>) -> Vec<(String, Option<Value>)> {
+fn pairs<'a>(attributes: impl Iterator<Item = Attribute<'a>>) -> Pairs {
     attributes.map(|attribute| (attribute.key.into(), value(attribute.value))).collect()
 }
 
@@ -147,7 +150,7 @@ fn expected_picked(attributes: &[KeyValue]) -> Vec<Option<Option<Value>>> {
     KEYS.iter().map(first).collect()
 }
 
-fn expected_pairs(attributes: &[KeyValue]) -> Vec<(String, Option<Value>)> {
+fn expected_pairs(attributes: &[KeyValue]) -> Pairs {
     attributes.iter().map(|attribute| (attribute.key.clone(), expected_value(attribute))).collect()
 }
 
