@@ -50,16 +50,21 @@ impl std::error::Error for Problem {}
 impl Problems {
     /// Adds one.
     pub fn push(&mut self, problem: Problem) {
-        if self.list.len() < MOST {
-            self.list.push(problem);
-        } else {
+        if self.is_full() {
             self.more += 1;
+        } else {
+            self.list.push(problem);
         }
     }
 
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// Whether further problems are counted only.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MOST
     }
 
     /// How many there are.

@@ -30,6 +30,11 @@ pub struct Section<'n, 'p> {
     problems: &'p mut Problems,
 }
 
+/// Most items of a list.
+const MAX_ITEMS: usize = 1000;
+/// Most keys of a mapping whose keys are names of the user's choice.
+const MAX_NAMES: usize = 100;
+
 /// The path of a key beneath `path`.
 pub fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
@@ -97,8 +102,11 @@ impl<'n, 'p> Section<'n, 'p> {
     }
 
     /// All keys, of a mapping whose keys are names of the user's choice.
-    pub fn entries(&self) -> &'n [Entry] {
-        self.entries
+    pub fn entries(&mut self) -> &'n [Entry] {
+        if self.entries.len() > MAX_NAMES {
+            self.problem_here(format!("has {} names, at most {MAX_NAMES} are read", self.entries.len()));
+        }
+        self.entries.get(..MAX_NAMES).unwrap_or(self.entries)
     }
 
     /// Whether nothing was wrong so far with the section's own values. Checks over several values wait for it.
@@ -168,7 +176,9 @@ impl<'n, 'p> Section<'n, 'p> {
         for entry in self.entries {
             let key = entry.key.as_str();
             if !self.asked.contains(&key) && !self.refused.contains(&key) {
-                let problem = self.at(entry, format!("unknown key, {}", suggest(key, &self.asked)));
+                // Looking for what was meant takes time that a flood of keys is not worth.
+                let meant = if self.problems.is_full() { String::new() } else { suggest(key, &self.asked) };
+                let problem = self.at(entry, format!("unknown key, {meant}"));
                 self.report(problem);
             }
         }
@@ -200,7 +210,8 @@ impl<'n> Section<'n, '_> {
                 column: self.column,
                 asked: Vec::new(),
                 refused: Vec::new(),
-                failed: false,
+                // Where the parent is no mapping, what is missing is no mistake of its own.
+                failed: self.failed && self.entries.is_empty(),
                 problems: self.problems,
             },
         }
@@ -221,6 +232,10 @@ impl<'n> Section<'n, '_> {
     pub fn list(&mut self, key: &'static str) -> &'n [Node] {
         match self.get(key) {
             None => &[],
+            Some(Node { value: Value::List(nodes), .. }) if nodes.len() > MAX_ITEMS => {
+                self.problem(key, format!("has {} items, at most {MAX_ITEMS} are read", nodes.len()));
+                &[]
+            }
             Some(Node { value: Value::List(nodes), .. }) => nodes,
             Some(node) => {
                 if matches!(node.value, Value::Broken) {
