@@ -202,6 +202,12 @@ fn a_flood_of_problems_is_bounded_and_still_counted() {
 }
 
 #[test]
+fn what_the_file_says_is_repeated_only_as_far_as_it_helps() {
+    let all = wrong(&beside_exporter(&format!("memory: {{limit: {}, {}: 1}}", "\u{e4}".repeat(9999), "k".repeat(900))));
+    assert!(all.len() == 2 && all.iter().all(|line| line.len() < 2100), "{all:?}");
+}
+
+#[test]
 fn lists_and_names_are_bounded() {
     let rules: String = (0..1001).map(|i| format!("{{name: r{i}}}, ")).collect();
     assert_eq!(
