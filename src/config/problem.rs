@@ -27,6 +27,8 @@ pub struct Problems {
 
 /// Problems kept in words; the rest are counted.
 const MOST: usize = 100;
+/// Longest path and longest text, in bytes: both may repeat what the file says.
+const LONGEST: usize = 1000;
 
 // === impl Problem ===
 
@@ -49,17 +51,29 @@ impl std::error::Error for Problem {}
 
 impl Problems {
     /// Adds one.
-    pub fn push(&mut self, problem: Problem) {
-        if self.list.len() < MOST {
-            self.list.push(problem);
-        } else {
+    pub fn push(&mut self, mut problem: Problem) {
+        if self.is_full() {
             self.more += 1;
+            return;
         }
+        for text in [&mut problem.path, &mut problem.text] {
+            if text.len() > LONGEST {
+                let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at));
+                text.truncate(end.unwrap_or(0));
+                text.push_str("...");
+            }
+        }
+        self.list.push(problem);
     }
 
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// Whether further problems are counted only.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MOST
     }
 
     /// How many there are.
@@ -92,7 +106,9 @@ impl Problems {
 
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Self {
-        Self { list: vec![problem], more: 0 }
+        let mut problems = Self::default();
+        problems.push(problem);
+        problems
     }
 }
 

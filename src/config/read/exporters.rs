@@ -12,13 +12,14 @@ const KINDS: [&str; 6] = ["otlp_grpc", "otlp_http", "file", "debug", "otlp", "ot
 pub fn exporters(root: &mut Section<'_, '_>) -> Vec<Exporter> {
     let mut exporters = root.section("exporters");
     let mut read: Vec<Exporter> = Vec::new();
-    for entry in exporters.entries() {
+    let entries = exporters.entries();
+    for entry in entries {
         if let Some(exporter) = exporter(&mut exporters, entry) {
             duplicate(&mut exporters, entry, &exporter, &read);
             read.push(exporter);
         }
     }
-    if exporters.entries().is_empty() && exporters.is_clean() {
+    if entries.is_empty() && exporters.is_clean() {
         exporters.problem_here("is empty, name at least one of otlp_grpc, otlp_http, file, debug");
     }
     read

@@ -2,11 +2,9 @@
 //!
 //! Reading the text again, with the secrets put back, gives the same configuration.
 
-use std::fmt::{Display, Write as _};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::time::Duration;
+mod writer;
 
+use self::writer::{Yaml, quote};
 use super::units::{format_duration, format_size};
 use super::{
     ClientTls, Compression, Config, Cors, Exporter, ExporterKind, GrpcReceiver, HttpReceiver, LogEncoding, LogLevel,
@@ -203,101 +201,4 @@ fn service(yaml: &mut Yaml, service: &Service) {
         });
         yaml.section("metrics", |yaml| yaml.switchable(service.metrics_endpoint));
     });
-}
-
-// === the writer ===
-
-/// Writes block mappings, two spaces a level.
-struct Yaml {
-    out: String,
-    depth: usize,
-}
-
-impl Yaml {
-    fn line(&mut self, line: &str) {
-        let _ = writeln!(self.out, "{:1$}{line}", "", self.depth * 2);
-    }
-
-    /// A mapping; `{}` where nothing is written into it.
-    fn section(&mut self, key: &str, write: impl FnOnce(&mut Self)) {
-        let key = key_text(key);
-        self.line(&format!("{key}:"));
-        let before = self.out.len();
-        self.depth += 1;
-        write(self);
-        self.depth -= 1;
-        if self.out.len() == before {
-            self.out.truncate(before - 1);
-            self.out.push_str(" {}\n");
-        }
-    }
-
-    fn plain(&mut self, key: &str, value: impl Display) {
-        let key = key_text(key);
-        self.line(&format!("{key}: {value}"));
-    }
-
-    fn option(&mut self, key: &str, value: Option<impl Display>) {
-        value.into_iter().for_each(|value| self.plain(key, value));
-    }
-
-    fn duration(&mut self, key: &str, duration: Duration) {
-        self.plain(key, format_duration(duration));
-    }
-
-    fn text(&mut self, key: &str, text: &str) {
-        self.plain(key, quote(text));
-    }
-
-    fn texts(&mut self, key: &str, texts: &[String]) {
-        let texts: Vec<_> = texts.iter().map(|text| quote(text)).collect();
-        self.plain(key, format!("[{}]", texts.join(", ")));
-    }
-
-    fn path(&mut self, key: &str, path: Option<&Path>) {
-        self.option(key, path.map(|path| quote(&path.to_string_lossy())));
-    }
-
-    /// An endpoint that may be switched off.
-    fn switchable(&mut self, endpoint: Option<SocketAddr>) {
-        self.text("endpoint", &endpoint.map(|endpoint| endpoint.to_string()).unwrap_or_default());
-    }
-}
-
-/// A key, in quotes where it is not a plain name. Keys are not expanded.
-fn key_text(key: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'/' | b'.');
-    let name = key.starts_with(|c: char| c.is_ascii_alphabetic()) && key.bytes().all(plain);
-    if name { key.to_owned() } else { double_quote(key) }
-}
-
-/// A text in double quotes that expands to itself: a dollar that would begin something is doubled.
-fn quote(text: &str) -> String {
-    let mut dollars = String::with_capacity(text.len() + 2);
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        dollars.push(c);
-        if c == '$' && (matches!(rest.peek(), Some('$' | '{')) || dollars.ends_with("$$")) {
-            dollars.push('$');
-        }
-    }
-    double_quote(&dollars)
-}
-
-/// A text as a double-quoted scalar.
-fn double_quote(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            '\n' => quoted.push_str("\\n"),
-            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
-                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
