@@ -1,1 +1,149 @@
+use std::io::Write;
 
+use proptest::prelude::*;
+
+use super::*;
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn stored(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A zstd frame that does not say how large it is.
+fn zstd_streamed(bytes: &[u8]) -> Vec<u8> {
+    zstd::stream::encode_all(bytes, 3).unwrap()
+}
+
+/// As the door does it; the most room that was tried, too.
+fn whole(encoding: Encoding, body: &[u8], limit: usize) -> (Result<Vec<u8>, Outcome>, usize) {
+    let mut capacity = match first_capacity(encoding, body, limit) {
+        Ok(capacity) => capacity,
+        Err(refused) => return (Err(refused), 0),
+    };
+    loop {
+        let mut room = vec![0; capacity];
+        match inflate(encoding, body, &mut room) {
+            Ok(len) => return (Ok(room[..len].to_vec()), capacity),
+            Err(InflateError::Malformed(reason)) => return (Err(Outcome::Malformed(reason.into())), capacity),
+            Err(InflateError::Room) => match next_capacity(capacity, limit) {
+                Ok(next) => capacity = next,
+                Err(refused) => return (Err(refused), capacity),
+            },
+        }
+    }
+}
+
+fn malformed(encoding: Encoding, body: &[u8]) -> bool {
+    matches!(whole(encoding, body, 1 << 20).0, Err(Outcome::Malformed(_)))
+}
+
+#[test]
+fn one_member_is_inflated_into_exactly_its_room() {
+    let bytes = b"span ".repeat(10_000);
+    assert_eq!(whole(Encoding::Gzip, &gzip(&bytes), 1 << 20), (Ok(bytes.clone()), bytes.len()));
+    let known = zstd::bulk::compress(&bytes, 3).unwrap();
+    assert_eq!(whole(Encoding::Zstd, &known, 1 << 20).0, Ok(bytes));
+}
+
+#[test]
+fn members_and_frames_one_after_the_other_are_all_inflated() {
+    let (small, large) = (b"x".to_vec(), b"0123456789".repeat(9000));
+    // Equal members have equal trailers; stored ones hold the magic number of the others inside.
+    let inner = stored(&gzip(&small));
+    let bodies = [gzip(&large), gzip(&large), gzip(b""), gzip(&small), inner.clone(), inner, gzip(&small)];
+    let wanted = [&large[..], &large, b"", &small, &gzip(&small), &gzip(&small), &small].concat();
+    assert_eq!(whole(Encoding::Gzip, &bodies.concat(), 1 << 20).0, Ok(wanted));
+    let frames = [zstd_streamed(&large), zstd_streamed(&small), zstd::bulk::compress(&large, 3).unwrap()];
+    assert_eq!(whole(Encoding::Zstd, &frames.concat(), 1 << 20).0, Ok([&large[..], &small, &large].concat()));
+}
+
+#[test]
+fn gzip_that_is_cut_damaged_or_followed_by_anything_is_malformed() {
+    let whole = gzip(&b"some text ".repeat(100));
+    for cut in 0..whole.len() {
+        assert!(malformed(Encoding::Gzip, &whole[..cut]), "cut at {cut}");
+    }
+    for behind in [&b"\0"[..], b"garbage", b"\x1f\x8b\x08", &whole[..20], b"\0\0\0\0\0\0\0\0"] {
+        assert!(malformed(Encoding::Gzip, &[&whole, behind].concat()), "followed by {behind:?}");
+    }
+    let (mut checksum, mut length) = (whole.clone(), whole.clone());
+    checksum[whole.len() - 8] ^= 1;
+    length[whole.len() - 4] ^= 1;
+    assert!(malformed(Encoding::Gzip, &checksum) && malformed(Encoding::Gzip, &length));
+}
+
+#[test]
+fn a_trailer_that_claims_too_much_is_refused_before_inflating() {
+    let mut body = gzip(b"little");
+    let end = body.len();
+    body[end - 4..].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert_eq!(whole(Encoding::Gzip, &body, 1 << 20), (Err(Outcome::TooLarge(1 << 20)), 0));
+    // Within the limit, but more than deflate can: no more room than it can need.
+    body[end - 4..].copy_from_slice(&(1_u32 << 19).to_le_bytes());
+    let (refused, room) = whole(Encoding::Gzip, &body, 1 << 20);
+    assert!(matches!(refused, Err(Outcome::Malformed(_))) && room <= body.len() * DEFLATE_RATIO);
+}
+
+#[test]
+fn bombs_are_refused_in_bounded_room() {
+    let limit = 4 << 20;
+    let zeros = vec![0; 16 << 20];
+    let gigabytes = [gzip(&zeros).repeat(128), gzip(b"x")].concat();
+    let bomb = whole(Encoding::Gzip, &gigabytes, limit);
+    assert_eq!(bomb, (Err(Outcome::TooLarge(limit)), limit));
+    let streamed = whole(Encoding::Zstd, &zstd_streamed(&zeros).repeat(128), limit);
+    assert_eq!(streamed, (Err(Outcome::TooLarge(limit)), limit));
+    let known = zstd::bulk::compress(&zeros, 3).unwrap().repeat(128);
+    assert_eq!(whole(Encoding::Zstd, &known, limit), (Err(Outcome::TooLarge(limit)), 0));
+}
+
+#[test]
+fn a_limit_is_met_exactly() {
+    let bytes = b"y".repeat(100_000);
+    for (encoding, body) in [
+        (Encoding::Gzip, gzip(&bytes)),
+        (Encoding::Zstd, zstd_streamed(&bytes)),
+        (Encoding::Zstd, zstd::bulk::compress(&bytes, 3).unwrap()),
+    ] {
+        assert_eq!(whole(encoding, &body, 100_000).0, Ok(bytes.clone()));
+        assert_eq!(whole(encoding, &body, 99_999).0, Err(Outcome::TooLarge(99_999)));
+    }
+}
+
+#[test]
+fn an_encoding_is_known_by_its_name_alone() {
+    let parse = |name: &'static str| Encoding::parse(Some(&http::HeaderValue::from_static(name)));
+    assert_eq!(parse("GZIP"), Ok(Encoding::Gzip));
+    assert_eq!(parse(" zstd "), Ok(Encoding::Zstd));
+    assert_eq!((parse(""), parse("identity")), (Ok(Encoding::Identity), Ok(Encoding::Identity)));
+    assert_eq!(Encoding::parse(None), Ok(Encoding::Identity));
+    assert_eq!(parse("gzip, zstd"), Err(Outcome::Encoding("gzip, zstd".into())));
+    assert_eq!(parse("br"), Err(Outcome::Encoding("br".into())));
+}
+
+proptest! {
+    #[test]
+    fn any_members_inflate_to_what_they_were_made_of(parts in prop::collection::vec(prop::collection::vec(0_u8..4, 0..300), 1..8)) {
+        let body: Vec<u8> = parts.iter().enumerate().flat_map(|(n, part)| if n % 2 == 0 { gzip(part) } else { stored(part) }).collect();
+        prop_assert_eq!(whole(Encoding::Gzip, &body, 1 << 20).0, Ok(parts.concat()));
+    }
+
+    #[test]
+    fn no_bytes_bring_the_inflaters_down(bytes in prop::collection::vec(any::<u8>(), 0..200), flip in any::<(usize, u8)>()) {
+        for (encoding, mut body) in [(Encoding::Gzip, gzip(&bytes)), (Encoding::Zstd, zstd_streamed(&bytes)), (Encoding::Zstd, bytes.clone())] {
+            if !body.is_empty() {
+                let at = flip.0 % body.len();
+                body[at] ^= flip.1;
+            }
+            let (result, room) = whole(encoding, &body, 1 << 16);
+            prop_assert!(room <= 1 << 16 && result.is_ok_and(|out| out.len() <= 1 << 16) || room <= 1 << 16);
+        }
+    }
+}
