@@ -77,8 +77,10 @@ fn receipt(request: &[u8]) -> Receipt {
     match request {
         b"malformed" => Receipt::Malformed("field has the wrong wire type at byte 3".into()),
         b"full" => Receipt::Full,
-        b"partial" => Receipt::Accepted { refused: 2, reason: Some("malformed span".into()) },
-        _ => Receipt::Accepted { refused: 0, reason: None },
+        b"partial" => {
+            Receipt::Accepted { accepted: 1, refused: 2, refused_bytes: 20, reason: Some("malformed span".into()) }
+        }
+        _ => Receipt::ALL,
     }
 }
 
