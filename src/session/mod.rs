@@ -15,6 +15,8 @@ mod fold;
 mod forward;
 mod held;
 pub mod intake;
+mod judge;
+mod moves;
 mod open;
 mod remembered;
 mod sessions;

@@ -13,6 +13,7 @@ use super::describe::Lens;
 use super::directory::{Claim, Directory};
 use super::fold::{Folded, Names};
 use super::held::Held;
+use super::moves::Moved;
 use super::open::{Bounds, Open};
 use super::remembered::{Generations, JudgedTrace};
 use super::sessions::Outlets;
@@ -20,8 +21,8 @@ use super::table::{Table, Ticket};
 use super::wheel::Wheel;
 use crate::clock::{Nanos, SECOND};
 use crate::config;
-use crate::flow::{Arrival, ArrivedSpan, ArrivedTrace, Kept, Reason, SessionKey, SpanRef, Verdict};
-use crate::log::{Log, Segment};
+use crate::flow::{Arrival, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef};
+use crate::log::Log;
 use crate::observe::ledger::{ShardCounts, ShardLedger, Spans};
 use crate::otlp::span::TraceId;
 
@@ -47,16 +48,6 @@ pub enum Message {
     Flush(Sender<()>),
     /// End the thread.
     Stop,
-}
-
-/// A trace on its way to another shard.
-pub struct Moved {
-    trace: ArrivedTrace,
-    /// When its first span arrived, and its last.
-    arrived: (Nanos, Nanos),
-    spans: Vec<SpanRef>,
-    /// The segments that `SpanRef::segment` counts, and whether they hold copies of this trace's session alone.
-    segments: Vec<(Arc<Segment>, bool)>,
 }
 
 /// The way to the shards.
@@ -85,20 +76,20 @@ pub struct Site {
 pub struct Shard {
     pub(super) site: Site,
     pub(super) log: Arc<Log>,
-    bounds: Bounds,
+    pub(super) bounds: Bounds,
     pub(super) table: Table,
     pub(super) held: Held,
     /// Open sessions by the hash of their id; those of one trace are found by `traces`.
-    by_id: HashMap<u128, u32, RandomState>,
+    pub(super) by_id: HashMap<u128, u32, RandomState>,
     /// Open traces: their session and turn.
-    traces: HashMap<TraceId, (u32, u32), RandomState>,
+    pub(super) traces: HashMap<TraceId, (u32, u32), RandomState>,
     /// Sessions by when they are looked at, with the time that they were put in for.
     wheel: Wheel<(Ticket, Nanos)>,
-    names: Names,
-    judged: Generations<TraceId, JudgedTrace>,
+    pub(super) names: Names,
+    pub(super) judged: Generations<TraceId, JudgedTrace>,
     /// Bursts of conversations so far, by the hash of their id.
-    sequences: Generations<u128, u32>,
-    counts: ShardCounts,
+    pub(super) sequences: Generations<u128, u32>,
+    pub(super) counts: ShardCounts,
     looked: Nanos,
 }
 
@@ -220,7 +211,7 @@ impl Shard {
     }
 
     /// Takes spans of one trace, which are held already, to their session, here or elsewhere.
-    fn trace(&mut self, mut trace: ArrivedTrace, spans: &mut [ArrivedSpan], arrived: (Nanos, Nanos)) {
+    pub(super) fn trace(&mut self, mut trace: ArrivedTrace, spans: &mut [ArrivedSpan], arrived: (Nanos, Nanos)) {
         // The request may know better than this shard where the trace belongs.
         self.rebind(trace.trace_id, &trace.key, trace.version);
         if let Some((index, turn)) = self.traces.get(&trace.trace_id).copied() {
@@ -243,7 +234,7 @@ impl Shard {
     }
 
     /// Opens a trace in its session, which is opened when need be, or sends it to the shard that owns it.
-    fn open(
+    pub(super) fn open(
         &mut self,
         mut trace: ArrivedTrace,
         spans: &mut [ArrivedSpan],
@@ -289,7 +280,14 @@ impl Shard {
         ticket.index
     }
 
-    fn fold(&mut self, index: u32, turn: u32, links: Vec<TraceId>, spans: &mut [ArrivedSpan], arrived: (Nanos, Nanos)) {
+    pub(super) fn fold(
+        &mut self,
+        index: u32,
+        turn: u32,
+        links: Vec<TraceId>,
+        spans: &mut [ArrivedSpan],
+        arrived: (Nanos, Nanos),
+    ) {
         let Some(open) = self.table.get_mut(index) else { return };
         open.arrived.0 = open.arrived.0.min(arrived.0);
         if let Some(turn) = open.turns.get_mut(turn as usize) {
@@ -321,7 +319,7 @@ impl Shard {
         }
     }
 
-    fn schedule(&mut self, index: u32, turn: u32) {
+    pub(super) fn schedule(&mut self, index: u32, turn: u32) {
         let Some(open) = self.table.get_mut(index) else { return };
         let due = open.due_at_the_earliest(turn, &self.bounds);
         if due < open.scheduled {
@@ -345,214 +343,9 @@ impl Shard {
             self.decide(ticket.index, reason, now);
         }
     }
-
-    /// A trace that nothing named looks once more at the traces that it links to, before it is judged alone.
-    fn follow_link(&mut self, index: u32) -> bool {
-        let Some(open) = self.table.get(index) else { return false };
-        let (Some(turn), SessionKey::Trace(trace_id)) = (open.turns.first(), &open.facts.key) else { return false };
-        let (trace_id, claim) = (*trace_id, self.site.directory.linked(&turn.links));
-        let Some(bound) = claim.map(|claim| self.site.directory.bind(trace_id, Some(claim))) else { return false };
-        let moves = bound.before.is_some();
-        if moves {
-            self.rebind(trace_id, &bound.binding.key, bound.binding.version);
-        }
-        moves
-    }
-
-    fn judge_all(&mut self, now: Nanos) {
-        let all: Vec<u32> = self.table.iter().map(|(index, _)| index).collect();
-        for index in all {
-            self.decide(index, Reason::Shutdown, now);
-        }
-    }
-
-    /// Has a session judged, and lets go of it.
-    pub(super) fn decide(&mut self, index: u32, reason: Reason, now: Nanos) {
-        let Some(mut open) = self.close(index) else { return };
-        open.finish(&self.bounds, now);
-        let verdict = Arc::new((self.site.outlets.judge)(&open.facts, reason));
-        let size = Spans::new(u64::from(open.facts.spans), open.facts.bytes);
-        let by_trace = open.facts.key.is_trace();
-        let sequence = open.facts.sequence;
-        for (turn, trace) in open.turns.iter().zip(&open.facts.turns) {
-            let kept = verdict.keep.then(|| verdict.clone());
-            let judged = JudgedTrace { kept, version: turn.version, sequence, by_trace };
-            let directory = &self.site.directory;
-            self.judged.insert(trace.trace_id, judged, |trace, judged| directory.forget(&trace, judged.version));
-        }
-        if let SessionKey::Id(id) = &open.facts.key {
-            self.sequences.insert(id.hash, sequence, |_, _| ());
-        }
-        self.counts.held -= size;
-        let Open { facts, spans, .. } = *open;
-        if verdict.keep {
-            self.counts.kept += size;
-            self.keep(Some(Box::new(facts)), by_trace, verdict, spans, size.bytes);
-        } else {
-            self.counts.dropped += size;
-            self.release(&spans, false);
-        }
-    }
-
-    /// Takes a session out of the tables.
-    fn close(&mut self, index: u32) -> Option<Box<Open>> {
-        let open = self.table.remove(index)?;
-        for turn in &open.facts.turns {
-            self.traces.remove(&turn.trace_id);
-        }
-        if let SessionKey::Id(id) = &open.facts.key {
-            self.by_id.remove(&id.hash);
-        }
-        Some(open)
-    }
-
-    /// Spans of a trace that was kept go after it.
-    fn follow(&mut self, verdict: Arc<Verdict>, by_trace: bool, spans: &[ArrivedSpan]) {
-        let size = size(spans);
-        self.counts.kept += size;
-        let verdict = Arc::new(Verdict { reason: Reason::Late, ..Verdict::clone(&verdict) });
-        self.keep(None, by_trace, verdict, spans.iter().map(|span| span.span).collect(), size.bytes);
-    }
-
-    fn keep(
-        &mut self,
-        session: Option<Box<crate::flow::Session>>,
-        by_trace: bool,
-        verdict: Arc<Verdict>,
-        spans: Vec<SpanRef>,
-        bytes: u64,
-    ) {
-        let (segments, moved) = self.hand_over(&spans);
-        self.release(&spans, false);
-        let segments = segments.into_iter().map(|(segment, _)| segment).collect();
-        (self.site.outlets.keep)(Kept { session, by_trace, verdict, spans: moved, segments, bytes });
-    }
-
-    /// The segments of `spans`, and the spans with indexes into those.
-    fn hand_over(&self, spans: &[SpanRef]) -> (Vec<(Arc<Segment>, bool)>, Vec<SpanRef>) {
-        let mut segments = Vec::new();
-        let mut indexes: HashMap<u32, u32, RandomState> = HashMap::default();
-        let mut moved = Vec::with_capacity(spans.len());
-        for span in spans {
-            let index = *indexes.entry(span.segment).or_insert_with(|| {
-                segments.extend(self.held.get(span.segment).map(|held| (held.segment.clone(), held.copied)));
-                segments.len() as u32 - 1
-            });
-            moved.push(SpanRef { segment: index, ..*span });
-        }
-        (segments, moved)
-    }
-
-    /// Lets go of the bytes of `spans`, run by run.
-    pub(super) fn release(&mut self, spans: &[SpanRef], handed: bool) {
-        for run in spans.chunk_by(|one, next| one.segment == next.segment) {
-            let bytes = run.iter().map(|span| u64::from(span.len)).sum();
-            if let Some(first) = run.first() {
-                self.held.remove(first.segment, run.len() as u32, bytes, handed);
-            }
-        }
-    }
-
-    /// Sends spans that are held here to the shard that owns their session.
-    fn send_on(&mut self, trace: ArrivedTrace, spans: Vec<SpanRef>, arrived: (Nanos, Nanos)) {
-        let bytes = spans.iter().map(|span| u64::from(span.len)).sum();
-        self.counts.moved_out += Spans::new(spans.len() as u64, bytes);
-        let (segments, moved) = self.hand_over(&spans);
-        self.release(&spans, true);
-        let shard = self.site.directory.shard_of(&trace.key);
-        self.site.mail.send(shard, Message::Moved(Moved { trace, arrived, spans: moved, segments }));
-    }
-
-    /// Takes a trace from another shard, reading its spans again.
-    fn adopt(&mut self, moved: Moved) {
-        let Moved { trace, arrived, spans, segments } = moved;
-        let slots: Vec<u32> = segments.iter().map(|(segment, copied)| self.held.hold(segment, *copied)).collect();
-        let mut described = Vec::with_capacity(spans.len());
-        for mut span in spans {
-            let size = Spans::new(1, u64::from(span.len));
-            self.counts.moved_in += size;
-            span.segment = slots.get(span.segment as usize).copied().unwrap_or(u32::MAX);
-            self.held.add(span.segment, 1, size.bytes);
-            match self.site.lens.describe_again(&span, self.held.segment_bytes(span.segment)) {
-                Some(span) => described.push(span),
-                None => {
-                    self.counts.lost += size;
-                    self.held.remove(span.segment, 1, size.bytes, false);
-                }
-            }
-        }
-        self.trace(trace, &mut described, arrived);
-        slots.into_iter().for_each(|slot| self.held.let_go_if_unused(slot));
-    }
-
-    /// Moves a trace to the session that it is bound to now. One that is not here will be, and then asks the directory.
-    fn rebind(&mut self, trace_id: TraceId, key: &SessionKey, version: u32) {
-        let Some((index, turn)) = self.traces.get(&trace_id).copied() else { return };
-        let Some(open) = self.table.get_mut(index) else { return };
-        let Some(known) = open.turns.get(turn as usize) else { return };
-        if known.version >= version || open.facts.key == *key {
-            return;
-        }
-        let (arrived, rank) = ((open.arrived.0, known.last), 0);
-        let links = known.links.clone();
-        let spans = open.take_turn(turn);
-        let bytes = spans.iter().map(|span| u64::from(span.len)).sum();
-        self.counts.held -= Spans::new(spans.len() as u64, bytes);
-        self.traces.remove(&trace_id);
-        self.fold_anew(index, turn);
-        let trace = ArrivedTrace { trace_id, key: key.clone(), rank, version, spans: spans.len() as u32, links };
-        if self.site.directory.shard_of(key) != self.site.id {
-            return self.send_on(trace, spans, arrived);
-        }
-        let lens = self.site.lens.clone();
-        let read = |span: &SpanRef| lens.describe_again(span, self.held.segment_bytes(span.segment));
-        let mut described: Vec<ArrivedSpan> = spans.iter().filter_map(read).collect();
-        self.trace(trace, &mut described, arrived);
-    }
-
-    /// Folds a session anew from its records, without the turn that was taken out of it.
-    fn fold_anew(&mut self, index: u32, without: u32) {
-        let Some(old) = self.close(index) else { return };
-        if old.spans.is_empty() {
-            return;
-        }
-        let Open { facts, spans, turns, arrived, .. } = *old;
-        let mut open = Open::new(facts.key.clone(), facts.sequence, self.site.lens.predicates.len(), arrived.0);
-        let mut numbers = HashMap::<u32, (u32, Nanos), RandomState>::default();
-        for (turn, (known, trace)) in turns.into_iter().zip(&facts.turns).enumerate() {
-            if turn as u32 != without {
-                let number = open.add_turn(trace.trace_id, known.version, known.reopened, known.last);
-                numbers.insert(turn as u32, (number, known.last));
-                if let Some(turn) = open.turns.get_mut(number as usize) {
-                    turn.links = known.links;
-                }
-            }
-        }
-        for span in &spans {
-            let described = self.site.lens.describe_again(span, self.held.segment_bytes(span.segment));
-            if let (Some(mut arrived), Some((turn, last))) = (described, numbers.get(&span.turn)) {
-                arrived.span.turn = *turn;
-                open.fold(&arrived, &self.held, &mut self.names, *last);
-            }
-        }
-        let traces: Vec<TraceId> = open.facts.turns.iter().map(|turn| turn.trace_id).collect();
-        let key = open.facts.key.clone();
-        let index = self.table.insert(open).index;
-        if let SessionKey::Id(id) = key {
-            self.by_id.insert(id.hash, index);
-        }
-        for (turn, trace_id) in traces.into_iter().enumerate() {
-            self.traces.insert(trace_id, (index, turn as u32));
-            self.schedule(index, turn as u32);
-        }
-        for span in spans.chunk_by(|one, next| one.segment == next.segment).filter_map(|run| run.first()) {
-            if let Some(held) = self.held.get_mut(span.segment) {
-                held.sessions.push(index);
-            }
-        }
-    }
 }
 
-fn size(spans: &[ArrivedSpan]) -> Spans {
+/// How many spans, of how many bytes.
+pub(super) fn size(spans: &[ArrivedSpan]) -> Spans {
     Spans::new(spans.len() as u64, spans.iter().map(|span| u64::from(span.span.len)).sum())
 }

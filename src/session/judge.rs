@@ -1,0 +1,112 @@
+//! Sessions that are due: judged, handed on or let go of, and remembered.
+
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::open::Open;
+use super::remembered::JudgedTrace;
+use super::shard::{Shard, size};
+use crate::clock::Nanos;
+use crate::flow::{ArrivedSpan, Kept, Reason, Session, SessionKey, SpanRef, Verdict};
+use crate::log::Segment;
+use crate::observe::ledger::Spans;
+
+// === impl Shard ===
+
+impl Shard {
+    pub(super) fn judge_all(&mut self, now: Nanos) {
+        let all: Vec<u32> = self.table.iter().map(|(index, _)| index).collect();
+        for index in all {
+            self.decide(index, Reason::Shutdown, now);
+        }
+    }
+
+    /// Has a session judged, and lets go of it.
+    pub(super) fn decide(&mut self, index: u32, reason: Reason, now: Nanos) {
+        let Some(mut open) = self.close(index) else { return };
+        open.finish(&self.bounds, now);
+        let verdict = Arc::new((self.site.outlets.judge)(&open.facts, reason));
+        let size = Spans::new(u64::from(open.facts.spans), open.facts.bytes);
+        let by_trace = open.facts.key.is_trace();
+        let sequence = open.facts.sequence;
+        for (turn, trace) in open.turns.iter().zip(&open.facts.turns) {
+            let kept = verdict.keep.then(|| verdict.clone());
+            let judged = JudgedTrace { kept, version: turn.version, sequence, by_trace };
+            let directory = &self.site.directory;
+            self.judged.insert(trace.trace_id, judged, |trace, judged| directory.forget(&trace, judged.version));
+        }
+        if let SessionKey::Id(id) = &open.facts.key {
+            self.sequences.insert(id.hash, sequence, |_, _| ());
+        }
+        self.counts.held -= size;
+        let Open { facts, spans, .. } = *open;
+        if verdict.keep {
+            self.counts.kept += size;
+            self.keep(Some(Box::new(facts)), by_trace, verdict, spans, size.bytes);
+        } else {
+            self.counts.dropped += size;
+            self.release(&spans, false);
+        }
+    }
+
+    /// Takes a session out of the tables.
+    pub(super) fn close(&mut self, index: u32) -> Option<Box<Open>> {
+        let open = self.table.remove(index)?;
+        for turn in &open.facts.turns {
+            self.traces.remove(&turn.trace_id);
+        }
+        if let SessionKey::Id(id) = &open.facts.key {
+            self.by_id.remove(&id.hash);
+        }
+        Some(open)
+    }
+
+    /// Spans of a trace that was kept go after it.
+    pub(super) fn follow(&mut self, verdict: Arc<Verdict>, by_trace: bool, spans: &[ArrivedSpan]) {
+        let size = size(spans);
+        self.counts.kept += size;
+        let verdict = Arc::new(Verdict { reason: Reason::Late, ..Verdict::clone(&verdict) });
+        self.keep(None, by_trace, verdict, spans.iter().map(|span| span.span).collect(), size.bytes);
+    }
+
+    pub(super) fn keep(
+        &mut self,
+        session: Option<Box<Session>>,
+        by_trace: bool,
+        verdict: Arc<Verdict>,
+        spans: Vec<SpanRef>,
+        bytes: u64,
+    ) {
+        let (segments, moved) = self.hand_over(&spans);
+        self.release(&spans, false);
+        let segments = segments.into_iter().map(|(segment, _)| segment).collect();
+        (self.site.outlets.keep)(Kept { session, by_trace, verdict, spans: moved, segments, bytes });
+    }
+
+    /// Lets go of the bytes of `spans`, run by run.
+    pub(super) fn release(&mut self, spans: &[SpanRef], handed: bool) {
+        for run in spans.chunk_by(|one, next| one.segment == next.segment) {
+            let bytes = run.iter().map(|span| u64::from(span.len)).sum();
+            if let Some(first) = run.first() {
+                self.held.remove(first.segment, run.len() as u32, bytes, handed);
+            }
+        }
+    }
+
+    /// The segments of `spans`, and the spans with indexes into those.
+    pub(super) fn hand_over(&self, spans: &[SpanRef]) -> (Vec<(Arc<Segment>, bool)>, Vec<SpanRef>) {
+        let mut segments = Vec::new();
+        let mut indexes: HashMap<u32, u32, RandomState> = HashMap::default();
+        let mut moved = Vec::with_capacity(spans.len());
+        for span in spans {
+            let index = *indexes.entry(span.segment).or_insert_with(|| {
+                segments.extend(self.held.get(span.segment).map(|held| (held.segment.clone(), held.copied)));
+                segments.len() as u32 - 1
+            });
+            moved.push(SpanRef { segment: index, ..*span });
+        }
+        (segments, moved)
+    }
+}

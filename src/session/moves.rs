@@ -1,0 +1,143 @@
+//! Traces that change their session, and with it perhaps their shard.
+//!
+//! 1. A trace is bound anew in the directory, by a request that knows better or by a link that has got a name.
+//! 2. The shard that has it takes its spans out and folds what is left of their session anew.
+//! 3. The spans go to the shard that owns the new session, which reads them again from their segments.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+use super::open::Open;
+use super::shard::{Message, Shard};
+use crate::clock::Nanos;
+use crate::flow::{ArrivedSpan, ArrivedTrace, SessionKey, SpanRef};
+use crate::log::Segment;
+use crate::observe::ledger::Spans;
+use crate::otlp::span::TraceId;
+
+/// A trace on its way to another shard.
+pub struct Moved {
+    trace: ArrivedTrace,
+    /// When its first span arrived, and its last.
+    arrived: (Nanos, Nanos),
+    spans: Vec<SpanRef>,
+    /// The segments that `SpanRef::segment` counts, and whether they hold copies of this trace's session alone.
+    segments: Vec<(Arc<Segment>, bool)>,
+}
+
+// === impl Shard ===
+
+impl Shard {
+    /// Sends spans that are held here to the shard that owns their session.
+    pub(super) fn send_on(&mut self, trace: ArrivedTrace, spans: Vec<SpanRef>, arrived: (Nanos, Nanos)) {
+        let bytes = spans.iter().map(|span| u64::from(span.len)).sum();
+        self.counts.moved_out += Spans::new(spans.len() as u64, bytes);
+        let (segments, moved) = self.hand_over(&spans);
+        self.release(&spans, true);
+        let shard = self.site.directory.shard_of(&trace.key);
+        self.site.mail.send(shard, Message::Moved(Moved { trace, arrived, spans: moved, segments }));
+    }
+
+    /// Takes a trace from another shard, reading its spans again.
+    pub(super) fn adopt(&mut self, moved: Moved) {
+        let Moved { trace, arrived, spans, segments } = moved;
+        let slots: Vec<u32> = segments.iter().map(|(segment, copied)| self.held.hold(segment, *copied)).collect();
+        let mut described = Vec::with_capacity(spans.len());
+        for mut span in spans {
+            let size = Spans::new(1, u64::from(span.len));
+            self.counts.moved_in += size;
+            span.segment = slots.get(span.segment as usize).copied().unwrap_or(u32::MAX);
+            self.held.add(span.segment, 1, size.bytes);
+            match self.site.lens.describe_again(&span, self.held.segment_bytes(span.segment)) {
+                Some(span) => described.push(span),
+                None => {
+                    self.counts.lost += size;
+                    self.held.remove(span.segment, 1, size.bytes, false);
+                }
+            }
+        }
+        self.trace(trace, &mut described, arrived);
+        slots.into_iter().for_each(|slot| self.held.let_go_if_unused(slot));
+    }
+
+    /// Moves a trace to the session that it is bound to now. One that is not here will be, and then asks the directory.
+    pub(super) fn rebind(&mut self, trace_id: TraceId, key: &SessionKey, version: u32) {
+        let Some((index, turn)) = self.traces.get(&trace_id).copied() else { return };
+        let Some(open) = self.table.get_mut(index) else { return };
+        let Some(known) = open.turns.get(turn as usize) else { return };
+        if known.version >= version || open.facts.key == *key {
+            return;
+        }
+        let (arrived, rank) = ((open.arrived.0, known.last), 0);
+        let links = known.links.clone();
+        let spans = open.take_turn(turn);
+        let bytes = spans.iter().map(|span| u64::from(span.len)).sum();
+        self.counts.held -= Spans::new(spans.len() as u64, bytes);
+        self.traces.remove(&trace_id);
+        self.fold_anew(index, turn);
+        let trace = ArrivedTrace { trace_id, key: key.clone(), rank, version, spans: spans.len() as u32, links };
+        if self.site.directory.shard_of(key) != self.site.id {
+            return self.send_on(trace, spans, arrived);
+        }
+        let lens = self.site.lens.clone();
+        let read = |span: &SpanRef| lens.describe_again(span, self.held.segment_bytes(span.segment));
+        let mut described: Vec<ArrivedSpan> = spans.iter().filter_map(read).collect();
+        self.trace(trace, &mut described, arrived);
+    }
+
+    /// Folds a session anew from its records, without the turn that was taken out of it.
+    pub(super) fn fold_anew(&mut self, index: u32, without: u32) {
+        let Some(old) = self.close(index) else { return };
+        if old.spans.is_empty() {
+            return;
+        }
+        let Open { facts, spans, turns, arrived, .. } = *old;
+        let mut open = Open::new(facts.key.clone(), facts.sequence, self.site.lens.predicates.len(), arrived.0);
+        let mut numbers = HashMap::<u32, (u32, Nanos), RandomState>::default();
+        for (turn, (known, trace)) in turns.into_iter().zip(&facts.turns).enumerate() {
+            if turn as u32 != without {
+                let number = open.add_turn(trace.trace_id, known.version, known.reopened, known.last);
+                numbers.insert(turn as u32, (number, known.last));
+                if let Some(turn) = open.turns.get_mut(number as usize) {
+                    turn.links = known.links;
+                }
+            }
+        }
+        for span in &spans {
+            let described = self.site.lens.describe_again(span, self.held.segment_bytes(span.segment));
+            if let (Some(mut arrived), Some((turn, last))) = (described, numbers.get(&span.turn)) {
+                arrived.span.turn = *turn;
+                open.fold(&arrived, &self.held, &mut self.names, *last);
+            }
+        }
+        let traces: Vec<TraceId> = open.facts.turns.iter().map(|turn| turn.trace_id).collect();
+        let key = open.facts.key.clone();
+        let index = self.table.insert(open).index;
+        if let SessionKey::Id(id) = key {
+            self.by_id.insert(id.hash, index);
+        }
+        for (turn, trace_id) in traces.into_iter().enumerate() {
+            self.traces.insert(trace_id, (index, turn as u32));
+            self.schedule(index, turn as u32);
+        }
+        for span in spans.chunk_by(|one, next| one.segment == next.segment).filter_map(|run| run.first()) {
+            if let Some(held) = self.held.get_mut(span.segment) {
+                held.sessions.push(index);
+            }
+        }
+    }
+
+    /// A trace that nothing named looks once more at the traces that it links to, before it is judged alone.
+    pub(super) fn follow_link(&mut self, index: u32) -> bool {
+        let Some(open) = self.table.get(index) else { return false };
+        let (Some(turn), SessionKey::Trace(trace_id)) = (open.turns.first(), &open.facts.key) else { return false };
+        let (trace_id, claim) = (*trace_id, self.site.directory.linked(&turn.links));
+        let Some(bound) = claim.map(|claim| self.site.directory.bind(trace_id, Some(claim))) else { return false };
+        let moves = bound.before.is_some();
+        if moves {
+            self.rebind(trace_id, &bound.binding.key, bound.binding.version);
+        }
+        moves
+    }
+}
