@@ -1,0 +1,137 @@
+//! Load for an OTLP/gRPC receiver: agent spans, encoded beforehand, with ids that never repeat.
+//!
+//! ```text
+//! cargo run --release --example load -- --endpoint 127.0.0.1:4317 --pid $(pgrep tailsieve) --seconds 20
+//! ```
+//!
+//! Prints one line of JSON: spans per second, and of the server the CPU seconds per million spans by the operating
+//! system's accounting, its resident bytes and their peak.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a tool that stops where it stumbles"
+)]
+
+mod client;
+mod server;
+mod spans;
+mod usage;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::{Parser, ValueEnum};
+
+/// Sends agent spans to an OTLP/gRPC receiver
+#[derive(Clone, Debug, Parser)]
+pub struct Args {
+    /// Where to send to
+    #[arg(long, default_value = "127.0.0.1:4317")]
+    endpoint: SocketAddr,
+    /// Process whose CPU and memory are reported
+    #[arg(long)]
+    pid: Option<u32>,
+    /// How long to send
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Seconds at the beginning that are sent but not counted
+    #[arg(long, default_value_t = 0.0)]
+    warmup: f64,
+    /// Connections
+    #[arg(long, default_value_t = 4)]
+    connections: usize,
+    /// Requests under way on each connection
+    #[arg(long, default_value_t = 2)]
+    in_flight: usize,
+    /// Spans of a request
+    #[arg(long, default_value_t = 512)]
+    spans: usize,
+    /// Sessions whose spans are interleaved in a request
+    #[arg(long, default_value_t = 64)]
+    interleaved: usize,
+    /// Spans of a session: between half and one and a half times as many
+    #[arg(long, default_value_t = 40)]
+    session: usize,
+    /// Spans per second over all connections; as many as are taken when absent
+    #[arg(long)]
+    rate: Option<f64>,
+    /// Stop after so many spans
+    #[arg(long)]
+    total: Option<u64>,
+    /// Compression of requests
+    #[arg(long, value_enum, default_value_t = Compression::None)]
+    compression: Compression,
+    /// Take what is exported here, and drop it
+    #[arg(long)]
+    sink: Option<SocketAddr>,
+    /// Only take what is exported
+    #[arg(long)]
+    only_sink: bool,
+}
+
+/// Compression of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Compression {
+    /// As they are
+    None,
+    /// gzip, level 6
+    Gzip,
+    /// zstd, level 1
+    Zstd,
+}
+
+/// What was sent, by all connections.
+#[derive(Debug, Default)]
+pub struct Sent {
+    spans: AtomicU64,
+    bytes: AtomicU64,
+    refused: AtomicU64,
+    failed: AtomicU64,
+}
+
+fn main() {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(run(args));
+}
+
+async fn run(args: Args) {
+    let taken = Arc::new(AtomicU64::new(0));
+    if let Some(sink) = args.sink {
+        tokio::spawn(server::serve(sink, taken.clone()));
+    }
+    if args.only_sink {
+        return tokio::time::sleep(Duration::from_secs_f64(args.seconds)).await;
+    }
+    let sent = Arc::new(Sent::default());
+    let templates = Arc::new(spans::templates(&args));
+    let mut senders = Vec::new();
+    for number in 0..args.connections {
+        senders.push(tokio::spawn(client::send(args.clone(), number as u64, templates.clone(), sent.clone())));
+    }
+    tokio::time::sleep(Duration::from_secs_f64(args.warmup)).await;
+    let (began, before) = (Instant::now(), usage::read(args.pid));
+    let spans_before = sent.spans.load(Ordering::Relaxed);
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    let (elapsed, after) = (began.elapsed().as_secs_f64(), usage::read(args.pid));
+    let spans = sent.spans.load(Ordering::Relaxed) - spans_before;
+    let cpu = after.cpu - before.cpu;
+    println!(
+        "{{\"spans\": {spans}, \"seconds\": {elapsed:.2}, \"spans_per_second\": {:.0}, \"bytes\": {}, \"refused_requests\": {}, \
+         \"failed_requests\": {}, \"server_cpu_seconds\": {cpu:.2}, \"server_cpu_seconds_per_million_spans\": {:.3}, \
+         \"server_rss_bytes\": {}, \"server_peak_rss_bytes\": {}, \"exported_bytes\": {}}}",
+        spans as f64 / elapsed,
+        sent.bytes.load(Ordering::Relaxed),
+        sent.refused.load(Ordering::Relaxed),
+        sent.failed.load(Ordering::Relaxed),
+        cpu / (spans as f64 / 1e6),
+        after.resident,
+        after.peak,
+        taken.load(Ordering::Relaxed),
+    );
+}

@@ -1,0 +1,178 @@
+//! The spans: of the size and shape of LLM and agent traces, encoded once, with the places of their ids known.
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
+use prost::Message;
+
+use super::Args;
+
+/// Different requests that are sent in turn.
+const TEMPLATES: usize = 8;
+/// Text that prompts and answers are cut from.
+const TEXT: &str = include_str!("spans.rs");
+
+/// One request, and where the trace ids of its sessions stand in it.
+pub struct Template {
+    /// The encoded request.
+    pub body: Vec<u8>,
+    /// Offsets of trace ids, each with the session that it belongs to.
+    pub traces: Vec<(usize, usize)>,
+    /// Spans in it.
+    pub spans: u64,
+}
+
+/// A small generator of numbers, the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % sides.max(1)
+    }
+}
+
+/// The requests. A session's spans are spread over all of a round of templates.
+pub fn templates(args: &Args) -> Vec<Template> {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    // Whole sessions over the round, dealt out in turn as they interleave.
+    let total = args.spans * TEMPLATES;
+    let mut open: Vec<(usize, usize, usize)> = Vec::new();
+    let (mut next, mut order) = (0, Vec::with_capacity(total));
+    while order.len() < total {
+        while open.len() < args.interleaved {
+            let spans = args.session / 2 + dice.roll(args.session + 1);
+            open.push((next, 0, spans.max(1)));
+            next += 1;
+        }
+        let at = dice.roll(open.len());
+        let (session, done, spans) = &mut open[at];
+        order.push((*session, *done, *spans));
+        *done += 1;
+        if done == spans {
+            open.swap_remove(at);
+        }
+    }
+    order.chunks(args.spans).map(|chunk| template(chunk, &mut dice)).collect()
+}
+
+fn template(chunk: &[(usize, usize, usize)], dice: &mut Dice) -> Template {
+    let spans = chunk.iter().map(|(session, number, of)| span(*session, *number, *of, dice)).collect();
+    let request = ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans {
+            resource: Some(Resource {
+                attributes: vec![
+                    text("service.name", "agent"),
+                    text("service.version", "1.4.2"),
+                    text("deployment.environment.name", "production"),
+                    text("cloud.region", "eu-central-1"),
+                    text("telemetry.sdk.language", "python"),
+                    text("telemetry.sdk.name", "opentelemetry"),
+                ],
+                ..Default::default()
+            }),
+            scope_spans: vec![ScopeSpans {
+                scope: Some(InstrumentationScope {
+                    name: "agent.runtime".into(),
+                    version: "2.1".into(),
+                    ..Default::default()
+                }),
+                spans,
+                ..Default::default()
+            }],
+            ..Default::default()
+        }],
+    };
+    let body = request.encode_to_vec();
+    // Trace ids begin with a mark and their session's number, so that they are found again.
+    let mut traces = Vec::new();
+    let mut at = 0;
+    while let Some(found) = body[at..].windows(8).position(|window| window == MARK) {
+        let start = at + found;
+        let session = u64::from_be_bytes(body[start + 8..start + 16].try_into().unwrap());
+        traces.push((start, session as usize));
+        at = start + 16;
+    }
+    assert_eq!(traces.len(), chunk.len(), "every span's trace id is found");
+    Template { body, traces, spans: chunk.len() as u64 }
+}
+
+const MARK: &[u8] = &[0xde, 0xad, 0xbe, 0xef, 0xfe, 0xed, 0xfa, 0xce];
+
+fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
+    let llm = number % 3 == 1;
+    let start = 1_790_000_000_000_000_000 + number as u64 * 40_000_000;
+    let mut attributes = vec![
+        text("gen_ai.operation.name", if llm { "chat" } else { "execute_tool" }),
+        text("gen_ai.provider.name", "openai"),
+        text("gen_ai.agent.name", "research-agent"),
+        text("code.function.name", "agent.runtime.step"),
+        text("server.address", "api.openai.com"),
+        int("server.port", 443),
+        int("thread.id", 140_234_876 + number as i64),
+        text("app.request.id", "b0c1f4a2-5c1e-4a43-9c0a-0f6c2f6c7b11"),
+    ];
+    if llm {
+        attributes.extend([
+            text("gen_ai.request.model", "gpt-4o-mini"),
+            text("gen_ai.response.model", "gpt-4o-mini-2024-07-18"),
+            int("gen_ai.usage.input_tokens", 812 + dice.roll(4000) as i64),
+            int("gen_ai.usage.output_tokens", 64 + dice.roll(900) as i64),
+            text("gen_ai.response.finish_reasons", "stop"),
+            text("gen_ai.input.messages", content(dice)),
+            text("gen_ai.output.messages", content(dice)),
+        ]);
+    } else {
+        attributes.extend([
+            text("gen_ai.tool.name", "search_documents"),
+            text("gen_ai.tool.call.id", "call_9bE2xQ4h1Zp3"),
+            text("gen_ai.tool.call.arguments", "{\"query\": \"quarterly revenue by region\", \"limit\": 20}"),
+            text("http.request.method", "POST"),
+            int("http.response.status_code", 200),
+        ]);
+    }
+    let failed = session.is_multiple_of(50) && number + 1 == of;
+    Span {
+        trace_id: [MARK, &(session as u64).to_be_bytes()].concat(),
+        span_id: (number as u64 + 1).to_be_bytes().to_vec(),
+        // Children end, and are sent, before their parents: the root comes last.
+        parent_span_id: if number + 1 == of { Vec::new() } else { (of as u64).to_be_bytes().to_vec() },
+        flags: 0x101,
+        name: if llm { "chat gpt-4o-mini".into() } else { "execute_tool search_documents".into() },
+        kind: if llm { 3 } else { 1 },
+        start_time_unix_nano: start,
+        end_time_unix_nano: start + 35_000_000,
+        attributes,
+        status: failed.then(|| Status { code: 2, message: "tool failed".into() }),
+        ..Default::default()
+    }
+}
+
+/// 500 to 2,000 bytes of text, so that an LLM span has 1 to 4 KiB of content.
+fn content(dice: &mut Dice) -> &'static str {
+    let len = (500 + dice.roll(1500)).min(TEXT.len() / 2);
+    let mut start = dice.roll(TEXT.len() - len);
+    while !TEXT.is_char_boundary(start) {
+        start -= 1;
+    }
+    let mut end = start + len;
+    while !TEXT.is_char_boundary(end) {
+        end -= 1;
+    }
+    &TEXT[start..end]
+}
+
+fn text(key: &str, value: &str) -> KeyValue {
+    KeyValue {
+        key: key.into(),
+        value: Some(AnyValue { value: Some(Value::StringValue(value.into())) }),
+        ..Default::default()
+    }
+}
+
+fn int(key: &str, value: i64) -> KeyValue {
+    KeyValue { key: key.into(), value: Some(AnyValue { value: Some(Value::IntValue(value)) }), ..Default::default() }
+}
