@@ -47,7 +47,8 @@ async fn a_message_reaches_the_log_as_it_was_however_it_came() {
 async fn each_row_of_the_table_holds_on_the_wire() {
     let up = up().await;
     let large = framed(0, &vec![0; LIMIT + 1]);
-    let rows: [(&str, &[(&str, &str)], Vec<u8>, Code, bool); 6] = [
+    type Row<'a> = (&'a str, &'a [(&'static str, &'static str)], Vec<u8>, Code, bool);
+    let rows: [Row<'_>; 6] = [
         ("accepted", &[], framed(0, b"fine"), Code::Ok, false),
         ("malformed", &[], framed(0, b"malformed"), Code::InvalidArgument, false),
         ("too large", &[], large, Code::ResourceExhausted, false),
