@@ -65,17 +65,18 @@ fn members_and_frames_one_after_the_other_are_all_inflated() {
 }
 
 #[test]
-fn gzip_that_is_cut_damaged_or_followed_by_anything_is_malformed() {
-    let whole = gzip(&b"some text ".repeat(100));
-    for cut in 0..whole.len() {
-        assert!(malformed(Encoding::Gzip, &whole[..cut]), "cut at {cut}");
+fn gzip_that_is_cut_damaged_or_followed_by_anything_is_refused() {
+    let good = gzip(&b"some text ".repeat(100));
+    for cut in 0..good.len() {
+        // What is then taken for its length may be too large.
+        assert!(whole(Encoding::Gzip, &good[..cut], 1 << 20).0.is_err(), "cut at {cut}");
     }
-    for behind in [&b"\0"[..], b"garbage", b"\x1f\x8b\x08", &whole[..20], b"\0\0\0\0\0\0\0\0"] {
-        assert!(malformed(Encoding::Gzip, &[&whole, behind].concat()), "followed by {behind:?}");
+    for behind in [&b"\0"[..], b"garbage", b"\x1f\x8b\x08", &good[..20], b"\0\0\0\0\0\0\0\0"] {
+        assert!(whole(Encoding::Gzip, &[&good, behind].concat(), 1 << 20).0.is_err(), "followed by {behind:?}");
     }
-    let (mut checksum, mut length) = (whole.clone(), whole.clone());
-    checksum[whole.len() - 8] ^= 1;
-    length[whole.len() - 4] ^= 1;
+    let (mut checksum, mut length) = (good.clone(), good.clone());
+    checksum[good.len() - 8] ^= 1;
+    length[good.len() - 4] ^= 1;
     assert!(malformed(Encoding::Gzip, &checksum) && malformed(Encoding::Gzip, &length));
 }
 
@@ -143,7 +144,7 @@ proptest! {
                 body[at] ^= flip.1;
             }
             let (result, room) = whole(encoding, &body, 1 << 16);
-            prop_assert!(room <= 1 << 16 && result.is_ok_and(|out| out.len() <= 1 << 16) || room <= 1 << 16);
+            prop_assert!(room <= 1 << 16 && result.map_or(0, |out| out.len()) <= 1 << 16);
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::io::Write;
 
+use ::http::{StatusCode, Version};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
@@ -8,7 +9,7 @@ use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::client::{post, raw};
+use super::client::{connect, export, pieces, post, raw};
 use super::*;
 
 const PROTO: &str = "content-type: application/x-protobuf\r\n";
@@ -47,6 +48,15 @@ async fn a_body_reaches_the_log_as_it_was_however_it_came() {
     }
     assert_eq!(up.taken(), vec![body; 4]);
     assert_eq!((up.counts(Transport::Http), up.in_flight(Transport::Http)), ((4, 0, 0), 0));
+}
+
+#[tokio::test]
+async fn http_2_without_tls_is_spoken_on_the_same_port() {
+    let up = up().await;
+    let request = export("/v1/traces", &[("content-type", "application/x-protobuf")], pieces([&b"two"[..]]));
+    let response = connect(up.http()).await.send_request(request).await.unwrap();
+    assert_eq!((response.status(), response.version()), (StatusCode::OK, Version::HTTP_2));
+    assert_eq!(up.taken(), [b"two"]);
 }
 
 #[tokio::test]
@@ -121,8 +131,9 @@ async fn a_refusal_comes_before_the_body_and_the_connection_goes_on() {
     stream.write_all(&vec![0; 500_000]).await.unwrap();
     up.shut.store(false, Ordering::Release);
     stream.write_all(&post("/v1/traces", PROTO, b"next")).await.unwrap();
-    let mut rest = String::new();
-    stream.read_to_string(&mut rest).await.unwrap();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    let rest = String::from_utf8_lossy(&rest);
     assert!(rest.contains("HTTP/1.1 200 OK"), "{rest}");
     assert_eq!(up.taken(), [b"next"]);
 }

@@ -4,7 +4,7 @@ use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::client::{TRACES, call, connect, export, framed, piped, post, raw, send};
+use super::client::{TRACES, call, connect, export, framed, pieces, piped, post, raw, send};
 use super::*;
 
 #[tokio::test]
@@ -178,9 +178,8 @@ async fn an_old_connection_is_told_to_go_and_finishes_what_it_began() {
     let mut same = client.clone();
     let under_way = tokio::spawn(async move { call(&mut client, export(TRACES, &[], body)).await });
     up.until_in_flight(Transport::Grpc, 2).await;
-    while same.ready().await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    let small = framed(0, b"small");
+    while same.send_request(export(TRACES, &[], pieces([&small[..]]))).await.is_ok() {}
     open.send(Bytes::from_static(b"ok")).unwrap();
     drop(open);
     assert_eq!(under_way.await.unwrap().code(), Code::Ok);
