@@ -80,6 +80,8 @@ pub struct ArrivedTrace {
 pub struct ArrivedSpan {
     /// What is kept.
     pub span: SpanRef,
+    /// `parent_span_id`, zero for a root.
+    pub parent_id: SpanId,
     /// `start_time_unix_nano`
     pub start: u64,
     /// `end_time_unix_nano`
@@ -114,8 +116,6 @@ pub struct Text {
 pub struct SpanRef {
     /// `span_id`
     pub span_id: SpanId,
-    /// `parent_span_id`, zero for a root.
-    pub parent_id: SpanId,
     /// Which of the session's turns it belongs to.
     pub turn: u32,
     /// Which of the segments held beside it has its bytes.
@@ -128,6 +128,8 @@ pub struct SpanRef {
     pub start: u32,
     /// Length of its `Span` message.
     pub len: u32,
+    /// Nothing stands behind the spans in its `ScopeSpans`.
+    pub spans_last: bool,
     /// The span predicates of the rules that it meets, one bit each.
     pub predicates: u64,
 }
@@ -174,15 +176,16 @@ impl ArrivedSpan {
     pub const EMPTY: Self = Self {
         span: SpanRef {
             span_id: SpanId([0; 8]),
-            parent_id: SpanId([0; 8]),
             turn: 0,
             segment: 0,
             resource_spans: 0,
             scope_spans: 0,
             start: 0,
             len: 0,
+            spans_last: false,
             predicates: 0,
         },
+        parent_id: SpanId([0; 8]),
         start: 0,
         end: 0,
         status: 0,

@@ -43,10 +43,12 @@ pub fn templates(args: &Args) -> Vec<Template> {
     let mut open: Vec<(usize, usize, usize)> = Vec::new();
     let (mut next, mut order) = (0, Vec::with_capacity(total));
     while order.len() < total {
-        while open.len() < args.interleaved {
-            let spans = args.session / 2 + dice.roll(args.session + 1);
-            open.push((next, 0, spans.max(1)));
-            next += 1;
+        // Every session ends within the round: none is opened that would not.
+        let mut promised: usize = open.iter().map(|(_, done, spans)| spans - done).sum();
+        while open.len() < args.interleaved && order.len() + promised < total {
+            let spans = (args.session / 2 + dice.roll(args.session + 1)).clamp(1, total - order.len() - promised);
+            open.push((next, 0, spans));
+            (next, promised) = (next + 1, promised + spans);
         }
         let at = dice.roll(open.len());
         let (session, done, spans) = &mut open[at];
@@ -151,9 +153,9 @@ fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
     }
 }
 
-/// 500 to 2,000 bytes of text, so that an LLM span has 1 to 4 KiB of content.
+/// 500 to 1,400 bytes of text, so that an LLM span has 1 to 3 KiB of content.
 fn content(dice: &mut Dice) -> &'static str {
-    let len = (500 + dice.roll(1500)).min(TEXT.len() / 2);
+    let len = (500 + dice.roll(900)).min(TEXT.len() / 2);
     let mut start = dice.roll(TEXT.len() - len);
     while !TEXT.is_char_boundary(start) {
         start -= 1;

@@ -54,6 +54,7 @@ impl Enricher {
                 scope_spans: span.scope_spans,
                 start: span.start,
                 len: span.len,
+                spans_last: span.spans_last,
                 append,
                 without: if *rewritten { &names } else { &[] },
             });

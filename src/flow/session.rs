@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::otlp::span::TraceId;
+use crate::otlp::span::{SpanId, TraceId};
 
 /// What names a session.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -72,6 +72,8 @@ pub struct Turn {
 pub struct TurnRoot {
     /// Which of the session's spans it is.
     pub span: u32,
+    /// Its parent, zero where it has none.
+    pub parent: SpanId,
     /// `start_time_unix_nano`
     pub start: u64,
     /// `status.code` as on the wire.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::fields::{event, link, span, status};
 use super::keys::{KeyTable, Picked};
-use super::value::{Attribute, string};
+use super::value::{Attribute, RawAttribute, string};
 use super::wire::{Reader, WireError};
 
 /// A W3C trace id.
@@ -152,9 +152,9 @@ impl<'a> SpanView<'a> {
             let at = field.start;
             match field.number {
                 span::ATTRIBUTES => {
-                    let attribute = Attribute::parse(field.value.bytes(at)?)?;
-                    if let Some(slot) = keys.find(attribute.key.as_bytes()) {
-                        picked.set(slot, attribute.value);
+                    let attribute = RawAttribute::parse(field.value.bytes(at)?, 0)?;
+                    if let Some(slot) = keys.find(attribute.key) {
+                        picked.set(slot, attribute.value.into());
                     }
                 }
                 span::TRACE_ID => ids.0 = field.value.bytes(at)?,
@@ -234,7 +234,7 @@ impl<'a> EventView<'a> {
             match field.number {
                 event::TIME => view.time = field.value.fixed64(at)?,
                 event::NAME => view.name = string(field.value.bytes(at)?, at)?,
-                event::ATTRIBUTES => drop(Attribute::parse(field.value.bytes(at)?)?),
+                event::ATTRIBUTES => drop(RawAttribute::parse(field.value.bytes(at)?, 0)?),
                 event::DROPPED_ATTRIBUTES_COUNT => drop(field.value.varint(at)?),
                 _ => {}
             }
@@ -322,7 +322,7 @@ fn check_link(bytes: &[u8]) -> Result<(), SpanError> {
             link::TRACE_ID => trace_id = field.value.bytes(at)?.len(),
             link::SPAN_ID => span_id = field.value.bytes(at)?.len(),
             link::TRACE_STATE => drop(string(field.value.bytes(at)?, at)?),
-            link::ATTRIBUTES => drop(Attribute::parse(field.value.bytes(at)?)?),
+            link::ATTRIBUTES => drop(RawAttribute::parse(field.value.bytes(at)?, 0)?),
             link::DROPPED_ATTRIBUTES_COUNT => drop(field.value.varint(at)?),
             link::FLAGS => drop(field.value.fixed32(at)?),
             _ => {}

@@ -40,6 +40,26 @@ pub struct Attribute<'a> {
     pub value: AnyValue<'a>,
 }
 
+/// A value that was checked, its text not yet taken for one: most values are only passed by.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Raw<'a> {
+    Empty,
+    Text(&'a [u8]),
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Bytes(&'a [u8]),
+    Array(&'a [u8]),
+    KvList(&'a [u8]),
+}
+
+/// An attribute that was checked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawAttribute<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) value: Raw<'a>,
+}
+
 // === impl AnyValue ===
 
 impl<'a> AnyValue<'a> {
@@ -49,29 +69,7 @@ impl<'a> AnyValue<'a> {
     /// When its framing is broken, a string is not UTF-8, or more than [`MAX_DEPTH`] messages nest in it.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, WireError> {
-        Self::parse_at(bytes, 0)
-    }
-
-    #[inline]
-    fn parse_at(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
-        let mut reader = Reader::new(bytes);
-        let mut value = Self::Empty;
-        while let Some(field) = reader.next_field()? {
-            let at = field.start;
-            // A oneof: the last member on the wire wins.
-            value = match field.number {
-                any_value::STRING => Self::Str(string(field.value.bytes(at)?, at)?),
-                any_value::BOOL => Self::Bool(field.value.varint(at)? != 0),
-                any_value::INT => Self::Int(field.value.varint(at)? as i64),
-                any_value::DOUBLE => Self::Double(f64::from_bits(field.value.fixed64(at)?)),
-                any_value::ARRAY => Self::Array(check_list(field.value.bytes(at)?, depth, at, false)?),
-                any_value::KVLIST => Self::KvList(check_list(field.value.bytes(at)?, depth, at, true)?),
-                any_value::BYTES => Self::Bytes(field.value.bytes(at)?),
-                any_value::STRING_STRINDEX => field.value.varint(at).map(|_| value)?,
-                _ => value,
-            };
-        }
-        Ok(value)
+        Raw::parse(bytes, 0).map(Self::from)
     }
 
     /// The members of an array; nothing for any other value.
@@ -102,20 +100,118 @@ impl<'a> Attribute<'a> {
     /// As [`AnyValue::parse`].
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, WireError> {
-        Self::parse_at(bytes, 0)
+        RawAttribute::parse(bytes, 0).map(Self::from)
+    }
+}
+
+impl<'a> From<RawAttribute<'a>> for Attribute<'a> {
+    fn from(raw: RawAttribute<'a>) -> Self {
+        Self { key: std::str::from_utf8(raw.key).unwrap_or_default(), value: raw.value.into() }
+    }
+}
+
+impl<'a> From<Raw<'a>> for AnyValue<'a> {
+    #[inline]
+    fn from(raw: Raw<'a>) -> Self {
+        match raw {
+            Raw::Empty => Self::Empty,
+            Raw::Text(text) => Self::Str(std::str::from_utf8(text).unwrap_or_default()),
+            Raw::Bool(value) => Self::Bool(value),
+            Raw::Int(value) => Self::Int(value),
+            Raw::Double(value) => Self::Double(value),
+            Raw::Bytes(bytes) => Self::Bytes(bytes),
+            Raw::Array(bytes) => Self::Array(bytes),
+            Raw::KvList(bytes) => Self::KvList(bytes),
+        }
+    }
+}
+
+// === impl Raw ===
+
+impl<'a> Raw<'a> {
+    #[inline]
+    fn parse(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
+        match Self::alone(bytes) {
+            Some(value) => Ok(value),
+            None => Self::parse_fields(bytes, depth),
+        }
     }
 
+    /// A string or a number and nothing beside it, in the encoding that every SDK writes. `None` for anything else.
     #[inline]
-    fn parse_at(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
+    fn alone(bytes: &'a [u8]) -> Option<Self> {
+        const TEXT: u8 = (any_value::STRING << 3 | 2) as u8;
+        const INT: u8 = (any_value::INT << 3) as u8;
+        match *bytes.first()? {
+            TEXT => {
+                let (len, text) = short_len(bytes.get(1..)?)?;
+                (text.len() == len && text::is_utf8(text)).then_some(Self::Text(text))
+            }
+            INT => {
+                let (&byte, rest) = bytes.get(1..)?.split_first()?;
+                (byte < 0x80 && rest.is_empty()).then_some(Self::Int(i64::from(byte)))
+            }
+            _ => None,
+        }
+    }
+
+    fn parse_fields(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
         let mut reader = Reader::new(bytes);
-        let mut attribute = Self { key: "", value: AnyValue::Empty };
+        let mut value = Self::Empty;
+        while let Some(field) = reader.next_field()? {
+            let at = field.start;
+            // A oneof: the last member on the wire wins.
+            value = match field.number {
+                any_value::STRING => Self::Text(checked(field.value.bytes(at)?, at)?),
+                any_value::BOOL => Self::Bool(field.value.varint(at)? != 0),
+                any_value::INT => Self::Int(field.value.varint(at)? as i64),
+                any_value::DOUBLE => Self::Double(f64::from_bits(field.value.fixed64(at)?)),
+                any_value::ARRAY => Self::Array(check_list(field.value.bytes(at)?, depth, at, false)?),
+                any_value::KVLIST => Self::KvList(check_list(field.value.bytes(at)?, depth, at, true)?),
+                any_value::BYTES => Self::Bytes(field.value.bytes(at)?),
+                any_value::STRING_STRINDEX => field.value.varint(at).map(|_| value)?,
+                _ => value,
+            };
+        }
+        Ok(value)
+    }
+}
+
+// === impl RawAttribute ===
+
+impl<'a> RawAttribute<'a> {
+    /// Reads and checks a `KeyValue` message that stands `depth` messages deep.
+    #[inline]
+    pub(super) fn parse(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
+        match Self::key_then_value(bytes) {
+            Some((key, value)) => Ok(Self { key, value: Raw::parse(value, depth)? }),
+            None => Self::parse_fields(bytes, depth),
+        }
+    }
+
+    /// A key, its value, and nothing beside them, in the encoding that every SDK writes. `None` for anything else.
+    #[inline]
+    fn key_then_value(bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        const KEY: u8 = (key_value::KEY << 3 | 2) as u8;
+        const VALUE: u8 = (key_value::VALUE << 3 | 2) as u8;
+        let (&KEY, rest) = bytes.split_first()? else { return None };
+        let (len, rest) = short_len(rest)?;
+        let (key, rest) = rest.split_at_checked(len)?;
+        let (&VALUE, rest) = rest.split_first()? else { return None };
+        let (len, value) = short_len(rest)?;
+        (value.len() == len && !value.is_empty() && text::is_utf8(key)).then_some((key, value))
+    }
+
+    fn parse_fields(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
+        let mut reader = Reader::new(bytes);
+        let mut attribute = Self { key: &[], value: Raw::Empty };
         while let Some(field) = reader.next_field()? {
             let at = field.start;
             match field.number {
-                key_value::KEY => attribute.key = string(field.value.bytes(at)?, at)?,
+                key_value::KEY => attribute.key = checked(field.value.bytes(at)?, at)?,
                 // A value without a member leaves that of an earlier one, as merging has it.
-                key_value::VALUE => match AnyValue::parse_at(field.value.bytes(at)?, depth)? {
-                    AnyValue::Empty => {}
+                key_value::VALUE => match Raw::parse(field.value.bytes(at)?, depth)? {
+                    Raw::Empty => {}
                     value => attribute.value = value,
                 },
                 key_value::KEY_STRINDEX => drop(field.value.varint(at)?),
@@ -124,6 +220,24 @@ impl<'a> Attribute<'a> {
         }
         Ok(attribute)
     }
+}
+
+// === parts ===
+
+/// A length of one or two bytes, and what stands behind it.
+#[inline]
+fn short_len(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    match bytes {
+        [low, rest @ ..] if *low < 0x80 => Some((usize::from(*low), rest)),
+        [low, high, rest @ ..] if *high < 0x80 => Some((usize::from(*low & 0x7f) | usize::from(*high) << 7, rest)),
+        _ => None,
+    }
+}
+
+/// The bytes, when they are UTF-8, or `Utf8` at `offset`.
+#[inline]
+fn checked(bytes: &[u8], offset: usize) -> Result<&[u8], WireError> {
+    if text::is_utf8(bytes) { Ok(bytes) } else { Err(WireError { offset, kind: WireErrorKind::Utf8 }) }
 }
 
 /// The string in `bytes`, which stood at `offset`, or `Utf8`.
@@ -142,8 +256,8 @@ fn check_list(bytes: &[u8], depth: u32, offset: usize, entries: bool) -> Result<
         if field.number == list::VALUES {
             let member = field.value.bytes(field.start)?;
             match entries {
-                true => Attribute::parse_at(member, inner).map(drop)?,
-                false => AnyValue::parse_at(member, inner).map(drop)?,
+                true => RawAttribute::parse(member, inner).map(drop)?,
+                false => Raw::parse(member, inner).map(drop)?,
             }
         }
     }

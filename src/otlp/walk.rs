@@ -19,6 +19,8 @@ pub struct Place {
     pub scope_spans: Range,
     /// The `Span` message, without tag and length.
     pub span: Range,
+    /// Nothing stands behind the spans in its `ScopeSpans`: what is in front of the first is all of its header.
+    pub spans_last: bool,
 }
 
 /// A byte range of a request.
@@ -74,6 +76,8 @@ struct Walk<'a, 'k, F> {
     base: usize,
     /// The `resource_spans` and `scope_spans` fields that are being walked.
     outer: (Range, Range),
+    /// [`Place::spans_last`] of the latter.
+    spans_last: bool,
     resource: Picked<'a>,
     attributes: Picked<'a>,
     tally: Tally,
@@ -92,6 +96,7 @@ where
         keys,
         base: request.as_ptr() as usize,
         outer: (Range::default(), Range::default()),
+        spans_last: true,
         resource: Picked::new(keys),
         attributes: Picked::new(keys),
         tally: Tally::default(),
@@ -202,8 +207,12 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
     fn scope_spans(&mut self, bytes: &'a [u8], fault: Option<&str>) -> Result<(), WireError> {
         let mut view = ScopeView::default();
         let mut own = None;
+        let mut seen = false;
+        self.spans_last = true;
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.next_field()? {
+            self.spans_last &= field.number == scope_spans::SPANS || !seen;
+            seen |= field.number == scope_spans::SPANS;
             match field.number {
                 scope_spans::SCOPE => own = own.or(view.merge(field.value.bytes(field.start)?).err()),
                 scope_spans::SPANS => drop(field.value.bytes(field.start)?),
@@ -234,7 +243,8 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
                 self.tally.spans += 1;
                 self.tally.bytes += bytes.len() as u64;
                 let (resource_spans, scope_spans) = self.outer;
-                let place = Place { resource_spans, scope_spans, span: range(self.base, bytes) };
+                let (at, spans_last) = (range(self.base, bytes), self.spans_last);
+                let place = Place { resource_spans, scope_spans, span: at, spans_last };
                 let visit = Visit { place, resource: &self.resource, scope: view, span, attributes: &self.attributes };
                 (self.visit)(&visit);
             }

@@ -152,7 +152,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next field, or `None` at the end of the message.
-    #[inline]
+    #[inline(always)]
     pub fn next_field(&mut self) -> Result<Option<Field<'a>>, WireError> {
         if self.pos >= self.buf.len() {
             return Ok(None);
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         Ok(Some(Field { number, start, end: self.pos, value }))
     }
 
-    #[inline]
+    #[inline(always)]
     fn tag(&mut self) -> Result<(u32, u8), WireError> {
         let start = self.pos;
         let tag = self.read_varint()?;
@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
         Ok((number as u32, (tag & 7) as u8))
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&mut self, number: u32, wire_type: u8, start: usize, depth: u32) -> Result<Value<'a>, WireError> {
         match wire_type {
             0 => Ok(Value::Varint(self.read_varint()?)),
@@ -209,7 +209,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn read_varint(&mut self) -> Result<u64, WireError> {
         match self.buf.get(self.pos) {
             Some(&byte) if byte < 0x80 => {
@@ -237,7 +237,7 @@ impl<'a> Reader<'a> {
         Err(self.error(WireErrorKind::Truncated))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, len: usize) -> Result<&'a [u8], WireError> {
         let bytes = self.pos.checked_add(len).and_then(|end| self.buf.get(self.pos..end));
         match bytes {

@@ -39,15 +39,16 @@ impl Lens {
         ArrivedSpan {
             span: SpanRef {
                 span_id: span.span_id,
-                parent_id: span.parent_id,
                 turn: 0,
                 segment: 0,
                 resource_spans: frame.offset + visit.place.resource_spans.start,
                 scope_spans: frame.offset + visit.place.scope_spans.start,
                 start: frame.offset + visit.place.span.start,
                 len: visit.place.span.len,
+                spans_last: visit.place.spans_last,
                 predicates: self.predicates.evaluate(visit),
             },
+            parent_id: span.parent_id,
             start: span.start,
             end: span.end,
             status: span.status,
@@ -90,6 +91,7 @@ impl SpanRef {
             resource_spans: at(self.resource_spans),
             scope_spans: at(self.scope_spans),
             span: Range { start: self.start, len: self.len },
+            spans_last: self.spans_last,
         }
     }
 }

@@ -74,7 +74,7 @@ impl Open {
 
     /// Keeps the account of parents that have not come.
     fn fold_parents(&mut self, arrived: &ArrivedSpan) {
-        let SpanRef { turn, span_id, parent_id, .. } = arrived.span;
+        let (SpanRef { turn, span_id, .. }, parent_id) = (arrived.span, arrived.parent_id);
         if let Some(waiting) = self.missing.remove(&(turn, span_id)) {
             self.block(turn, waiting.local, -1);
             // A root whose remote parent came after all is no root.
@@ -82,7 +82,7 @@ impl Open {
             if let Some(root) = root
                 && let Some(known) = root
                 && !known.local
-                && self.spans.get(known.span as usize).is_some_and(|root| root.parent_id == span_id)
+                && known.parent == span_id
             {
                 *root = None;
             }
@@ -105,7 +105,7 @@ impl Open {
     }
 
     fn fold_turn(&mut self, arrived: &ArrivedSpan, place: u32, held: &Held, now: Nanos) {
-        let SpanRef { turn, parent_id, segment, .. } = arrived.span;
+        let (SpanRef { turn, segment, .. }, parent_id) = (arrived.span, arrived.parent_id);
         if let Some(open) = self.turns.get_mut(turn as usize) {
             open.last = open.last.max(now);
         }
@@ -121,7 +121,14 @@ impl Open {
         };
         if may_be_root && better {
             let name = text(held, segment, arrived.name).into();
-            turn.root = Some(TurnRoot { span: place, start: arrived.start, status: arrived.status, name, local });
+            turn.root = Some(TurnRoot {
+                span: place,
+                parent: parent_id,
+                start: arrived.start,
+                status: arrived.status,
+                name,
+                local,
+            });
         }
     }
 

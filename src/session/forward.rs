@@ -80,6 +80,7 @@ impl Shard {
                     span.resource_spans = record.offset() + at.resource_spans.start;
                     span.scope_spans = record.offset() + at.scope_spans.start;
                     span.start = record.offset() + at.span.start;
+                    span.spans_last = at.spans_last;
                 }
             }
         }
@@ -96,6 +97,7 @@ impl SpanRef {
             scope_spans: self.scope_spans,
             start: self.start,
             len: self.len,
+            spans_last: self.spans_last,
             append: &[],
             without: &[],
         }

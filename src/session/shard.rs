@@ -213,7 +213,9 @@ impl Shard {
     /// Takes spans of one trace, which are held already, to their session, here or elsewhere.
     pub(super) fn trace(&mut self, mut trace: ArrivedTrace, spans: &mut [ArrivedSpan], arrived: (Nanos, Nanos)) {
         // The request may know better than this shard where the trace belongs.
-        self.rebind(trace.trace_id, &trace.key, trace.version);
+        if trace.version > 0 {
+            self.rebind(trace.trace_id, &trace.key, trace.version);
+        }
         if let Some((index, turn)) = self.traces.get(&trace.trace_id).copied() {
             return self.fold(index, turn, trace.links, spans, arrived);
         }

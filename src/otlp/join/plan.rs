@@ -184,7 +184,10 @@ impl<'a> Planner<'a> {
         if field.start < resource.field.start || field.end > resource.field.end {
             return None;
         }
-        let header = header(body, scope_spans::SPANS)?;
+        let header = match piece.spans_last {
+            true => Cow::Borrowed(front(body, scope_spans::SPANS)?),
+            false => header(body, scope_spans::SPANS)?,
+        };
         let group = self.scope_group(resource.group, header)?;
         Some(Found { group, field })
     }
@@ -243,6 +246,17 @@ fn header(body: &[u8], but: u32) -> Option<Cow<'_, [u8]>> {
     };
     runs(body, |field| field.number != but, append).ok()?;
     Some(header)
+}
+
+/// All fields of a message in front of the first field `but`.
+fn front(body: &[u8], but: u32) -> Option<&[u8]> {
+    let mut reader = Reader::new(body);
+    while let Some(field) = reader.next_field().ok()? {
+        if field.number == but {
+            return body.get(..field.start);
+        }
+    }
+    Some(body)
 }
 
 /// Hands over the fields that `keep` wants, neighbours in one run.
