@@ -80,6 +80,7 @@ pub async fn start() -> Backend {
     tokio::spawn(async move {
         loop {
             let (socket, _) = listener.accept().await.unwrap();
+            socket.set_nodelay(true).unwrap();
             let server = server.clone();
             let service = service_fn(move |request| server.clone().serve(request));
             tokio::spawn(async move {

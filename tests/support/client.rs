@@ -66,7 +66,7 @@ pub struct HttpReply {
 
 /// Connects a gRPC client.
 pub async fn grpc(address: SocketAddr) -> Grpc {
-    let io = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let io = stream(address).await;
     let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
     tokio::spawn(connection);
     Grpc(sender)
@@ -75,6 +75,13 @@ pub async fn grpc(address: SocketAddr) -> Grpc {
 /// Connects an HTTP client.
 pub async fn http(address: SocketAddr) -> Http {
     Http { address, sender: Http::connect(address).await }
+}
+
+async fn stream(address: SocketAddr) -> TokioIo<TcpStream> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    // A request leaves in several small writes.
+    stream.set_nodelay(true).unwrap();
+    TokioIo::new(stream)
 }
 
 /// One gRPC message behind its prefix.
@@ -223,7 +230,7 @@ impl Http {
     }
 
     async fn connect(address: SocketAddr) -> http1::SendRequest<Full<Bytes>> {
-        let io = TokioIo::new(TcpStream::connect(address).await.unwrap());
+        let io = stream(address).await;
         let (sender, connection) = http1::handshake(io).await.unwrap();
         tokio::spawn(connection);
         sender
