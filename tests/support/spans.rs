@@ -2,7 +2,7 @@
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
@@ -176,5 +176,12 @@ impl From<f64> for Attribute {
 impl From<bool> for Attribute {
     fn from(truth: bool) -> Self {
         Self(Value::BoolValue(truth))
+    }
+}
+
+impl From<&[&str]> for Attribute {
+    fn from(texts: &[&str]) -> Self {
+        let values = texts.iter().map(|text| AnyValue { value: Some(Value::StringValue((*text).into())) }).collect();
+        Self(Value::ArrayValue(ArrayValue { values }))
     }
 }
