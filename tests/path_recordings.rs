@@ -1,5 +1,11 @@
 //! Whatever instrumentations really send comes out whole, whichever way it came in.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a proof fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a proof fails by panicking"
+)]
 
 mod support;
 

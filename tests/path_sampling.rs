@@ -1,7 +1,13 @@
 //! What is kept stands for what was sent: counts restored from `ot=th` come to the truth, whatever sampled before.
 //!
 //! Ids are made from a seed, so that a run that once came out right always does.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a proof fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a proof fails by panicking"
+)]
 
 mod support;
 
