@@ -67,7 +67,7 @@ struct Tally {
 
 impl Population {
     fn tier(number: usize) -> &'static str {
-        if number % RARE == 0 { "rare" } else { "routine" }
+        if number.is_multiple_of(RARE) { "rare" } else { "routine" }
     }
 
     fn sampled_before(self, number: usize) -> bool {
