@@ -45,8 +45,10 @@ pub struct StartError(String);
 pub struct Left {
     /// Spans that were taken in and not judged.
     pub undecided_spans: u64,
-    /// Spans that were kept and not delivered, over all exporters.
+    /// Spans that were given up during the stop, over all exporters: those that waited and those kept by it.
     pub undelivered_spans: u64,
+    /// Requests of other signals that were taken in and not delivered, over all exporters.
+    pub undelivered_requests: u64,
 }
 
 /// A running process.
@@ -134,14 +136,15 @@ impl Pipeline {
     pub fn stop(self) -> Left {
         let deadline = Instant::now() + self.shutdown_timeout;
         self.ledger.ready.store(false, Ordering::Release);
+        let failed_before = self.ledger.failed_spans();
         self.runtime.block_on(self.receivers.stop(DRAIN.min(self.shutdown_timeout / 4)));
         let undecided_spans = self.sessions.stop();
         self.writers.stop();
-        let left = self.runtime.block_on(self.exporters.stop(deadline));
-        let undelivered_spans = left.spans.spans;
-        tracing::info!(undecided_spans, undelivered_spans, "stopped");
+        let undelivered_requests = self.runtime.block_on(self.exporters.stop(deadline)).requests;
+        let undelivered_spans = self.ledger.failed_spans().saturating_sub(failed_before);
+        tracing::info!(undecided_spans, undelivered_spans, undelivered_requests, "stopped");
         self.runtime.shutdown_timeout(Duration::from_secs(1));
-        Left { undecided_spans, undelivered_spans }
+        Left { undecided_spans, undelivered_spans, undelivered_requests }
     }
 
     /// Where OTLP/gRPC is listened on.

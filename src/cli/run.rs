@@ -69,11 +69,14 @@ fn failed(problem: impl std::fmt::Display) -> Exit {
 
 /// Tells what the stop has left.
 fn report(left: &pipeline::Left) -> Exit {
-    let (undecided, undelivered) = (left.undecided_spans, left.undelivered_spans);
-    if undecided == 0 && undelivered == 0 {
+    if *left == pipeline::Left::default() {
         return Exit::Fine;
     }
-    complain(format_args!("tailsieve: stopped with {undecided} spans undecided and {undelivered} spans undelivered"));
+    let pipeline::Left { undecided_spans, undelivered_spans, undelivered_requests } = left;
+    complain(format_args!(
+        "tailsieve: stopped with {undecided_spans} spans undecided, {undelivered_spans} spans undelivered and \
+         {undelivered_requests} requests of logs and metrics undelivered"
+    ));
     Exit::Left
 }
 
@@ -108,9 +111,12 @@ mod tests {
 
     #[test]
     fn anything_left_is_exit_3() {
-        let exit = |undecided_spans, undelivered_spans| report(&pipeline::Left { undecided_spans, undelivered_spans });
-        assert_eq!(exit(0, 0), Exit::Fine);
-        assert_eq!(exit(1, 0), Exit::Left);
-        assert_eq!(exit(0, 1), Exit::Left);
+        let exit = |undecided_spans, undelivered_spans, undelivered_requests| {
+            report(&pipeline::Left { undecided_spans, undelivered_spans, undelivered_requests })
+        };
+        assert_eq!(exit(0, 0, 0), Exit::Fine);
+        assert_eq!(exit(1, 0, 0), Exit::Left);
+        assert_eq!(exit(0, 1, 0), Exit::Left);
+        assert_eq!(exit(0, 0, 1), Exit::Left);
     }
 }

@@ -198,6 +198,11 @@ impl Ledger {
         total
     }
 
+    /// Spans that were given up so far, over all exporters.
+    pub fn failed_spans(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.read().failed.spans).sum()
+    }
+
     /// Counts a verdict.
     pub fn judged(&self, rule: &Arc<str>, keep: bool, reason: Reason) {
         let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,0 +1,309 @@
+//! Every field that a rule can name decides about real sessions, and about those alone that have what it asks for.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a proof fails by panicking")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest as Request;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+use support::spans::{Made, request, request_of, span, text, texts, trace_id};
+use support::{backend, client, sieve};
+use tailsieve::expr::fields::{EVENT, SESSION, SPAN};
+
+/// A rule with a session that it matches and one that it does not.
+struct Case {
+    name: String,
+    when: String,
+    yes: Vec<Request>,
+    no: Vec<Request>,
+    /// Other rules that the second one matches.
+    no_but: Vec<String>,
+}
+
+/// What the sessions of a case are made of, by their id.
+type Make<'a> = &'a dyn Fn(&str) -> Vec<Span>;
+
+/// The spans of a turn that no rule matches: a root and a call, 2 ms.
+fn turn(id: &str, number: u32) -> [Span; 2] {
+    let trace = format!("{id}/{number}");
+    let start = u64::from(number) * 10;
+    [
+        span(&trace, "root").with("session.id", id).at(start, start + 2),
+        span(&trace, "call").under(&trace, "root").at(start, start + 1),
+    ]
+}
+
+/// A session of one turn, whose call is changed.
+fn call(id: &str, change: impl FnOnce(Span) -> Span) -> Vec<Span> {
+    let [root, call] = turn(id, 1);
+    vec![root, change(call)]
+}
+
+/// The same with a changed root.
+fn root(id: &str, change: impl FnOnce(Span) -> Span) -> Vec<Span> {
+    let [root, call] = turn(id, 1);
+    vec![change(root), call]
+}
+
+/// A session of one turn with more calls.
+fn calls(id: &str, count: usize, change: impl Fn(Span) -> Span) -> Vec<Span> {
+    let trace = format!("{id}/1");
+    let more = (0..count).map(|number| change(span(&trace, &format!("call {number}")).under(&trace, "root")));
+    turn(id, 1).into_iter().chain(more).collect()
+}
+
+fn case(name: &str, when: impl Into<String>, yes: Make, no: Make) -> Case {
+    let [yes, no] = [yes(&format!("{name}/yes")), no(&format!("{name}/no"))].map(|spans| vec![request(spans)]);
+    Case { name: name.into(), when: when.into(), yes, no, no_but: Vec::new() }
+}
+
+/// A case whose calls differ in what is around them: pairs of a resource attribute, a scope, a version.
+fn around(name: &str, when: &str, yes: (&str, &str, &str), no: (&str, &str, &str)) -> Case {
+    let make = |id: &str, (value, scope, version): (&str, &str, &str)| {
+        let [root, call] = turn(id, 1);
+        let key = if name == "services" { "service.name" } else { "region" };
+        vec![request(vec![root]), request_of(&[(key, value)], (scope, version), vec![call])]
+    };
+    let [yes, no] = [make(&format!("{name}/yes"), yes), make(&format!("{name}/no"), no)];
+    Case { name: name.into(), when: when.into(), yes, no, no_but: Vec::new() }
+}
+
+fn sessions() -> Vec<Case> {
+    let plain: Make = &|id| turn(id, 1).into();
+    let turns = |count: u32| move |id: &str| (1..=count).flat_map(|number| turn(id, number)).collect::<Vec<_>>();
+    let errors = |count| move |id: &str| calls(id, count, |call| call.status(2));
+    let sized = |extra: usize| move |id: &str| root(id, |root| root.with("filler", "x".repeat(900 + extra).as_str()));
+    let bytes: usize = sized(0)("bytes/yes").iter().map(Message::encoded_len).sum();
+    let by_trace: String = trace_id("alone").iter().map(|byte| format!("{byte:02x}")).collect();
+    vec![
+        case("id", "session.id == 'id/yes'", plain, plain),
+        case(
+            "id_of_trace",
+            format!("session.id == '{by_trace}'"),
+            &|_| vec![span("alone", "root").with("proof", "id_of_trace/yes")],
+            &|_| vec![span("alone too", "root").with("proof", "id_of_trace/no")],
+        ),
+        case("turns", "session.turns == 3", &turns(3), &turns(2)),
+        case("spans", "session.spans == 9", &|id| calls(id, 7, |call| call), &|id| calls(id, 6, |call| call)),
+        around("services", "'billing' in session.services", ("billing", "", ""), ("billings", "", "")),
+        case(
+            "root_name",
+            "session.root_name == 'POST /chat'",
+            &|id| root(id, |root| Span { name: "POST /chat".into(), ..root }),
+            &|id| call(id, |call| Span { name: "POST /chat".into(), ..call }),
+        ),
+        case("duration", "session.duration > duration('4s')", &|id| call(id, |call| call.at(4000, 4011)), &|id| {
+            call(id, |call| call.at(4000, 4010))
+        }),
+        case("failed", "session.failed", &|id| root(id, |root| root.status(2)), &|id| {
+            [root(id, |root| root.status(2)), turn(id, 2).into()].concat()
+        }),
+        case("error_count", "session.error_count == 5", &errors(5), &errors(4)),
+        Case {
+            no_but: vec!["failed".into()],
+            ..case("recovered_errors", "session.recovered_errors == 3", &errors(3), &|id| {
+                let [root, call] = turn(id, 1);
+                let other = span(&format!("{id}/1"), "other").under(&format!("{id}/1"), "root");
+                [root, call, other].map(|span| span.status(2)).into()
+            })
+        },
+        case(
+            "error_types",
+            "session.error_types.exists(t, t == 'timeout')",
+            &|id| call(id, |call| call.status(2).with("error.type", "timeout")),
+            &|id| call(id, |call| call.with("error.type", "timeout")),
+        ),
+        case(
+            "exceptions",
+            "'ValueError' in session.error_types",
+            &|id| call(id, |call| call.status(2).event("exception", &[("exception.type", "ValueError")])),
+            &|id| call(id, |call| call.status(2).event("exception", &[("exception.type", "Value")])),
+        ),
+        case("status", "session.status == 'ok'", &|id| root(id, |root| root.status(1)), &|id| {
+            call(id, |call| call.status(1))
+        }),
+        case("orphans", "session.orphans == 1", &|id| call(id, |call| call.under("nowhere", "x")), plain),
+        case("bytes", format!("session.bytes == {bytes}"), &sized(0), &|id| sized(2)(id)),
+        case(
+            "complete",
+            "!session.complete && session.orphans == 0",
+            &|id| root(id, |root| root.under(&format!("{id}/1"), "call")),
+            plain,
+        ),
+    ]
+}
+
+fn spans() -> Vec<Case> {
+    let plain: Make = &|id| turn(id, 1).into();
+    let named = |name: &'static str| move |id: &str| call(id, |call| Span { name: name.into(), ..call });
+    let of_kind = |kind| move |id: &str| call(id, |call| Span { kind, ..call });
+    let all = |key: &'static str| {
+        move |id: &str| turn(id, 1).map(|span| if key == span.name { span } else { span.with("env", "x") }).to_vec()
+    };
+    vec![
+        case("s_name", "spans.exists(s, s.name == 'search')", &named("search"), &named("searches")),
+        case("s_kind", "spans.exists(s, s.kind == 'client')", &of_kind(3), &of_kind(4)),
+        case(
+            "s_status",
+            "spans.count(s, s.status == 'error') == 2",
+            &|id| calls(id, 2, |call| call.status(2)),
+            &|id| call(id, |call| call.status(2)),
+        ),
+        case(
+            "s_duration",
+            "spans.exists(s, s.duration >= duration('3s'))",
+            &|id| call(id, |call| call.at(10, 3010)),
+            &|id| call(id, |call| call.at(10, 3009)),
+        ),
+        around(
+            "s_scope.name",
+            "spans.exists(s, s.scope.name == 'agents')",
+            ("", "agents", ""),
+            ("", "agent", "agents"),
+        ),
+        around("s_scope.version", "spans.exists(s, s.scope.version == '9.9')", ("", "", "9.9"), ("", "9.9", "")),
+        around("s_resource", "spans.exists(s, s.resource['region'] == 'eu')", ("eu", "", ""), ("us", "", "")),
+        case(
+            "s_attributes",
+            "spans.exists(s, s.attributes['tier'] == 'gold')",
+            &|id| call(id, |call| call.with("tier", "gold")),
+            &|id| call(id, |call| call.with("tear", "gold")),
+        ),
+        case(
+            "s_int",
+            "spans.exists(s, s.attributes['retries'] > 3)",
+            &|id| call(id, |call| call.with("retries", 4)),
+            &|id| call(id, |call| call.with("retries", 3)),
+        ),
+        case(
+            "s_double",
+            "spans.exists(s, s.attributes['score'] < 0.5)",
+            &|id| call(id, |call| call.with("score", 0.25)),
+            &|id| call(id, |call| call.with("score", "0.25")),
+        ),
+        case(
+            "s_bool",
+            "spans.exists(s, s.attributes['cached'] == true)",
+            &|id| call(id, |call| call.with("cached", true)),
+            &|id| call(id, |call| call.with("cached", false)),
+        ),
+        case(
+            "s_has",
+            "spans.exists(s, has(s.attributes['flag']))",
+            &|id| call(id, |call| call.with("flag", false)),
+            plain,
+        ),
+        case(
+            "s_list",
+            "spans.exists(s, s.attributes['tags'].exists(t, t == 'b'))",
+            &|id| call(id, |call| call.with("tags", &["a", "b"][..])),
+            &|id| call(id, |call| call.with("tags", &["a", "bb"][..])),
+        ),
+        case(
+            "s_events",
+            "spans.exists(s, size(s.events) == 3)",
+            &|id| call(id, |call| call.event("x", &[]).event("x", &[]).event("x", &[])),
+            &|id| call(id, |call| call.event("x", &[]).event("x", &[])),
+        ),
+        case(
+            "e_name",
+            "spans.exists(s, s.events.exists(e, e.name == 'retry'))",
+            &|id| call(id, |call| call.event("try", &[]).event("retry", &[])),
+            &|id| call(id, |call| call.event("try", &[])),
+        ),
+        case(
+            "e_attributes",
+            "spans.exists(s, s.events.all(e, e.attributes['why'] == 'quota') && size(s.events) > 0)",
+            &|id| call(id, |call| call.event("x", &[("why", "quota")])),
+            &|id| call(id, |call| call.event("x", &[("why", "quota")]).event("x", &[("why", "x")])),
+        ),
+        case("all", "spans.all(s, s.attributes['env'] == 'x')", &all("neither"), &all("call")),
+        case(
+            "exists_one",
+            "spans.exists_one(s, s.name.startsWith('call '))",
+            &|id| calls(id, 1, |call| call.with("one", 1)),
+            &|id| calls(id, 4, |call| call),
+        ),
+        case(
+            "texts",
+            "spans.exists(s, s.name.endsWith('ish') && s.name.contains('oo') && s.name.matches('^f[a-z]+$'))",
+            &named("foolish"),
+            &named("Foolish"),
+        ),
+        case("sum", "session.spans * 2 - session.turns == 25", &|id| calls(id, 11, |call| call), &|id| {
+            calls(id, 10, |call| call)
+        }),
+    ]
+}
+
+#[test]
+fn there_is_a_case_for_every_field() {
+    let names: BTreeSet<_> = sessions().into_iter().chain(spans()).map(|case| case.name).collect();
+    let asked = |name: String| assert!(names.contains(&name), "no case for {name}");
+    // The sequence has a proof of its own.
+    SESSION.iter().filter(|field| field.name != "sequence").for_each(|field| asked(field.name.into()));
+    SPAN.iter().for_each(|field| asked(format!("s_{}", field.name)));
+    EVENT.iter().for_each(|field| asked(format!("e_{}", field.name)));
+}
+
+/// The rules that each session matched, by its id, and how often each rule decided.
+async fn judged(
+    rules: &str,
+    requests: Vec<Request>,
+    sessions: u64,
+) -> (BTreeMap<String, BTreeSet<String>>, BTreeMap<String, u64>) {
+    let backend = backend::start().await;
+    let sieve = sieve::new()
+        .with(rules)
+        .with("sessions: {settle: 1s, idle_timeout: 1s}")
+        .exporter("otlp_grpc/a", &backend)
+        .run()
+        .await;
+    let client = client::grpc(sieve.grpc).await;
+    for request in requests {
+        client.traces(&request).await.accepted();
+    }
+    let metrics = sieve
+        .scrape_when("all are judged", |now| now.count("verdicts", &[]) >= sessions && now.ledger().held == 0)
+        .await;
+    assert_eq!(metrics.count("verdicts", &[]), sessions);
+    let stopped = sieve.stop().await;
+    assert_eq!(stopped.code, Some(0), "{stopped}");
+    assert_eq!(backend.span_count() as u64, metrics.ledger().kept);
+    let mut matched = BTreeMap::new();
+    for received in backend.spans() {
+        if let Some(rules) = texts(&received.span, "tailsieve.decision.rules") {
+            let id = text(&received.span, "proof").or(text(&received.span, "tailsieve.session.id")).unwrap();
+            let rules: BTreeSet<_> = rules.into_iter().collect();
+            let before = matched.insert(id.to_owned(), rules.clone());
+            assert!(before.is_none_or(|before| before == rules), "one verdict for all traces of {id}");
+        }
+    }
+    (matched, metrics.by("verdicts", "rule"))
+}
+
+#[tokio::test]
+async fn each_rule_matches_the_session_that_has_what_it_asks_for_and_no_other() {
+    let cases: Vec<Case> = sessions().into_iter().chain(spans()).collect();
+    let mut rules = String::from("sampling:\n  rules:\n");
+    let mut wanted = BTreeMap::new();
+    let mut decided = BTreeMap::from([("everything".to_owned(), 0)]);
+    for Case { name, when, no_but, .. } in &cases {
+        rules += &format!("    - name: {name}\n      when: {}\n", serde_json::to_string(when).unwrap());
+        let and_everything = |own: &[String]| own.iter().cloned().chain(["everything".into()]).collect::<BTreeSet<_>>();
+        wanted.insert(format!("{name}/yes"), and_everything(std::slice::from_ref(name)));
+        wanted.insert(format!("{name}/no"), and_everything(no_but));
+        *decided.entry(name.clone()).or_default() += 1;
+        *decided.entry(no_but.first().map_or("everything", |other| other).into()).or_default() += 1;
+    }
+    rules += "    - {name: everything}\n";
+    let requests = cases.into_iter().flat_map(|case| [case.yes, case.no].concat()).collect();
+    let (matched, rules) = judged(&rules, requests, wanted.len() as u64).await;
+    for (id, rules) in &wanted {
+        assert_eq!(matched.get(id), Some(rules), "{id}");
+    }
+    assert_eq!(matched.len(), wanted.len());
+    assert_eq!(rules, decided, "the first of equals is the one that decides");
+}
