@@ -58,12 +58,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 #[command(after_help = "\
 Examples:
   tailsieve demo
-  tailsieve demo --sessions 100000
+  tailsieve demo --sessions 1000      # a short one
   tailsieve demo --export-to localhost:4317          # Jaeger, Tempo or a collector, OTLP/gRPC
   tailsieve demo --export-to http://localhost:4318   # the same, OTLP/HTTP")]
 pub(super) struct Args {
     /// How many sessions to send
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     sessions: u64,
     /// Send the kept sessions to this backend as well: HOST:PORT or http(s)://HOST:PORT for OTLP/gRPC; with port 4318 or
     /// a path, OTLP/HTTP

@@ -80,7 +80,7 @@ impl Exported {
         }
     }
 
-    /// The session that tells most: with errors, of a readable size, over several services or traces.
+    /// The session that tells most: with errors, and as many spans as are read at a glance.
     pub(super) fn most_telling(&self) -> Shown {
         let mut sessions: HashMap<(&str, &str), Vec<&Vec<Row>>> = HashMap::new();
         for rows in self.traces.values() {
@@ -96,13 +96,15 @@ impl Exported {
     }
 }
 
+/// Most spans that are read at a glance.
+const READABLE: usize = 16;
+
 /// How much a session is worth showing.
-fn worth(turns: &[&Vec<Row>]) -> (bool, bool, bool, usize) {
+fn worth(turns: &[&Vec<Row>]) -> (bool, bool, usize, usize) {
     let rows = || turns.iter().flat_map(|rows| rows.iter());
     let count = rows().count();
     let errors = rows().filter(|row| row.error.is_some()).count();
-    let failed = rows().any(|row| row.parent_id.is_empty() && row.error.is_some());
-    (errors > 0, count <= 16, failed && count > 2, if count <= 16 { count } else { 0 })
+    (errors > 0, count <= READABLE, count.min(READABLE), errors)
 }
 
 // === impl Row ===

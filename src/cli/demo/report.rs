@@ -194,17 +194,15 @@ impl Outcome {
 
     fn ledger_lines(&self, paint: Paint) -> Vec<String> {
         let counts = &self.counts;
-        let parts = counts.parts().map(|(name, part)| format!("{} {name}", number(part.spans)));
-        let verdict = if self.balances() { "balances" } else { "DOES NOT BALANCE" };
+        let parts = counts.parts().map(|(name, part)| format!("{name} {}", number(part.spans)));
+        let received = number(counts.received().spans);
         let mut lines = vec![
             paint.bold("  LEDGER, IN SPANS"),
-            format!(
-                "  {} {} received = {}  {verdict}",
-                paint.mark(self.balances()),
-                number(counts.received().spans),
-                parts.join(" + ")
-            ),
+            format!("  {} received {received} = {}", paint.mark(self.balances()), parts.join(" + ")),
         ];
+        if !self.balances() {
+            lines.push(format!("  {}", paint.red("✗ it does not balance")));
+        }
         if self.sent.spans != counts.received().spans || self.sent.failed > 0 {
             let told = format!("{} sent, {} without an answer", number(self.sent.spans), number(self.sent.failed));
             lines.push(format!("  {} clients: {told}", paint.red("✗")));

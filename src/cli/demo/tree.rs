@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use super::paint::{Paint, clip, span_bar, time};
 use super::readback::{Row, Shown};
 
+/// Columns of everything.
+const WIDTH: usize = 96;
 /// Columns of names with what leads to them, of services and kinds, and of bars.
-const NAME: usize = 42;
+const NAME: usize = 38;
 const SERVICE: usize = 23;
 const KIND: usize = 8;
-const BAR: usize = 13;
+const BAR: usize = 17;
 
 /// A drawing in the making.
 struct Drawing<'a> {
@@ -77,7 +79,7 @@ impl Drawing<'_> {
         let children = self.places(|child| child.parent_id == row.span_id && child.span_id != row.span_id);
         if let Some(error) = row.error.as_deref().filter(|error| !error.is_empty()) {
             let rail = if children.is_empty() { "  " } else { "│ " };
-            let error = clip(error, NAME + SERVICE + KIND);
+            let error = clip(error, WIDTH.saturating_sub(lead.chars().count() + 2));
             self.lines.push(format!("{}{}", self.paint.dim(&format!("{lead}{rail}")), self.paint.red(&error)));
         }
         let last = children.len().saturating_sub(1);
@@ -137,15 +139,15 @@ mod tests {
         failed.error = Some("Timeout:\nno answer".into());
         let turns =
             vec![vec![row(3, 1, "late", 800, 1000), failed, row(2, 1, "chat", 0, 750), row(1, 0, "root", 0, 1000)]];
-        let column = |name: &str, bar: &str, time: &str| format!("{name:<42} internal {:<23} {bar} {time:>7}", "agent");
+        let column = |name: &str, bar: &str, time: &str| format!("{name:<38} internal {:<23} {bar} {time:>7}", "agent");
         assert_eq!(
             draw(&Shown { turns }, PLAIN),
             [
-                column("root", "█████████████", "1.00 s"),
-                column("├─ chat", "██████████···", "750 ms"),
-                column("│  └─ tool                               ✗", "·······███···", "250 ms"),
+                column("root", "█████████████████", "1.00 s"),
+                column("├─ chat", "█████████████····", "750 ms"),
+                column("│  └─ tool ✗", "·········████····", "250 ms"),
                 "│       Timeout: no answer".into(),
-                column("└─ late", "··········███", "200 ms"),
+                column("└─ late", "··············███", "200 ms"),
             ]
         );
     }

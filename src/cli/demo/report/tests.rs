@@ -66,7 +66,7 @@ fn rules_are_told_in_their_order_with_their_reasons() {
             "  RULE                    KEPT   DROPPED   KEPT %                JUDGED WHEN",
             "  routine                    1     1,234    0.1 %  ▏             settled 1,234, idle_timeout 1",
             "  failed                     2         0  100.0 %  ████████████  settled 2",
-            "  all sessions               3     1,234    0.2 %  ▎",
+            "  all sessions               3     1,234    0.2 %  ▏",
         ]
     );
 }
@@ -74,14 +74,14 @@ fn rules_are_told_in_their_order_with_their_reasons() {
 #[test]
 fn the_ledger_is_told_as_it_is() {
     let lines = fine().ledger_lines(PLAIN).join("\n");
-    let balance = "✓ 10 received = 4 kept + 6 dropped + 0 held + 0 refused + 0 duplicate + 0 lost  balances";
+    let balance = "✓ received 10 = kept 4 + dropped 6 + held 0 + refused 0 + duplicate 0 + lost 0";
     assert!(lines.contains(balance), "{lines}");
     assert!(!lines.contains('✗'));
     let mut outcome = fine();
     outcome.counts.total.lost.spans = 1;
     outcome.read_back = 3;
     let lines = outcome.ledger_lines(PLAIN).join("\n");
-    assert!(lines.contains("✗ 10 received") && lines.contains("1 lost  DOES NOT BALANCE"), "{lines}");
+    assert!(lines.contains("✗ received 10 = ") && lines.contains("lost 1\n  ✗ it does not balance"), "{lines}");
     assert!(lines.contains("✗ read back"), "{lines}");
 }
 
