@@ -2,6 +2,7 @@
 //! which code the process exits.
 
 mod check;
+mod demo;
 mod run;
 
 use std::ffi::OsString;
@@ -39,10 +40,13 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Check(check::Args),
+    Demo(demo::Args),
 }
 
 const AFTER_HELP: &str = "\
 Examples:
+  See what it does, with nothing else to install:
+      tailsieve demo
   Check a configuration and see what it comes to:
       tailsieve check tailsieve.yaml
   Receive, decide and send on, until SIGTERM or Ctrl-C:
@@ -64,6 +68,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let exit = match Cli::try_parse_from(args) {
         Ok(Cli { command: Command::Run(args) }) => args.run(),
         Ok(Cli { command: Command::Check(args) }) => args.run(),
+        Ok(Cli { command: Command::Demo(args) }) => args.run(),
         Err(answer) => {
             // Help and version come this way as well; that nobody reads them is no failure.
             let _ = answer.print();
