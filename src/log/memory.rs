@@ -22,9 +22,9 @@ use memmap2::MmapMut;
 
 use super::pool::Pool;
 #[cfg(feature = "loom")]
-use loom::sync::{Arc as SharedCount, atomic::AtomicUsize, atomic::Ordering};
+use loom::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(not(feature = "loom"))]
-use std::sync::{Arc as SharedCount, atomic::AtomicUsize, atomic::Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A piece of the log: bytes that are appended to by one writer and read by all who hold it.
 pub struct Segment {
@@ -41,7 +41,7 @@ pub struct Segment {
 
 /// The right to append to a segment. There is one for each segment.
 pub(super) struct Writer {
-    segment: SharedCount<Segment>,
+    segment: Arc<Segment>,
     end: usize,
 }
 
@@ -131,15 +131,15 @@ impl Segment {
     /// A segment of the pool's, with the right to write it.
     pub(super) fn pooled(buffer: Buffer, serial: u64, pool: Arc<Pool>) -> Writer {
         let committed = AtomicUsize::new(0);
-        Writer { segment: SharedCount::new(Self::new(buffer, committed, serial, pool)), end: 0 }
+        Writer { segment: Arc::new(Self::new(buffer, committed, serial, pool)), end: 0 }
     }
 
     /// A full segment that nobody writes any more.
-    pub(super) fn own(bytes: Box<[u8]>, serial: u64, pool: Arc<Pool>) -> SharedCount<Self> {
+    pub(super) fn own(bytes: Box<[u8]>, serial: u64, pool: Arc<Pool>) -> Arc<Self> {
         let committed = AtomicUsize::new(bytes.len());
         let segment = Self::new(Buffer::boxed(bytes), committed, serial, pool);
         segment.sealed.store(true, StdOrdering::Release);
-        SharedCount::new(segment)
+        Arc::new(segment)
     }
 
     fn new(buffer: Buffer, committed: AtomicUsize, serial: u64, pool: Arc<Pool>) -> Self {
@@ -243,7 +243,7 @@ impl Writer {
     }
 
     /// The segment that is written to.
-    pub(super) fn segment(&self) -> &SharedCount<Segment> {
+    pub(super) fn segment(&self) -> &Arc<Segment> {
         &self.segment
     }
 }

@@ -19,7 +19,9 @@ use crate::otlp::span::TraceId;
 
 /// A session of two turns, the second of which failed.
 fn session() -> Session {
-    let root = |name: &str, start, status| Some(TurnRoot { span: 0, parent: Default::default(), start, status, name: name.into(), local: true });
+    let root = |name: &str, start, status| {
+        Some(TurnRoot { span: 0, parent: Default::default(), start, status, name: name.into(), local: true })
+    };
     let turn = |n, root| Turn { trace_id: TraceId([n; 16]), root, earliest: (100, 0) };
     Session {
         key: SessionKey::Trace(TraceId([0xab; 16])),
