@@ -1,0 +1,1 @@
+"""The peers, one file each. Importing a file registers its scenarios."""
