@@ -1,5 +1,5 @@
 //! `tailsieve demo` as a user runs it.
-#![allow(clippy::unwrap_used, reason = "what a test cannot read fails it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test cannot read fails it")]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -104,7 +104,7 @@ impl Mix {
     fn pick(&self, number: u64) -> usize {
         const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
         let part = number.wrapping_mul(GOLDEN);
-        let mut at = (u128::from(part) * u128::from(self.weights) >> 64) as u64;
+        let mut at = ((u128::from(part) * u128::from(self.weights)) >> 64) as u64;
         for (place, (weight, _)) in self.templates.iter().enumerate() {
             match at.checked_sub(u64::from(*weight)) {
                 Some(rest) => at = rest,

@@ -46,7 +46,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Show on real agent traffic what tailsieve does, with nothing else to install
 ///
 /// Starts the real pipeline with an embedded configuration (config/demo.yaml) on free loopback ports, and sends it agent
-/// sessions over OTLP/gRPC and OTLP/HTTP: recordings of 13 instrumentations (OpenTelemetry GenAI, OpenInference, OpenLLMetry,
+/// sessions over OTLP/gRPC and OTLP/HTTP: recordings of 14 instrumentations (OpenTelemetry GenAI, OpenInference, OpenLLMetry,
 /// OpenAI Agents, Pydantic AI, LangGraph, Vercel AI SDK, Langfuse, ...), moved to now and told again thousands of times
 /// with fresh ids. Most are routine; a few fail, run in circles or are slow.
 ///

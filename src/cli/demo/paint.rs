@@ -20,7 +20,8 @@ impl Paint {
     }
 
     fn with(self, code: &str, text: &str) -> String {
-        if self.colored { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        let visible = self.colored && !text.trim().is_empty();
+        if visible { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     pub(super) fn bold(self, text: &str) -> String {
