@@ -1,5 +1,6 @@
 //! `memory.limit` holds: under traffic that wants eight times as much, resident memory stays below it, whoever is refused
 //! is told when to come back, and every span that was accepted gets its verdict.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "what a test cannot read fails it")]
 
 mod load;
 mod process;
@@ -88,10 +89,20 @@ async fn resident_memory_stays_below_the_limit_and_every_accepted_span_gets_a_ve
         assert!(scrape.ledger().balances() && scrape.ledger_of("bytes").balances(), "{scrape:#?}");
         early = scrape.count("verdicts", &[("reason", "memory")]);
         scrapes += 1;
-        println!("{:5.1}s rss {} log {}+{} live? tables {} inflight {} queue {} used {} level {} held {}MiB refused {}",
-            started.elapsed().as_secs_f32(), scrape.count("process_memory_rss",&[])>>20, scrape.count("log_held_bytes",&[])>>20, scrape.count("log_free_bytes",&[])>>20,
-            scrape.count("table_bytes",&[])>>20, scrape.count("receiver_in_flight_bytes",&[])>>20, scrape.count("exporter_queue_size",&[])>>20, scrape.count("memory_used_bytes",&[])>>20, scrape.count("memory_level",&[]),
-            scrape.ledger_of("bytes").held>>20, scrape.count("receiver_full_requests",&[]));
+        println!(
+            "{:5.1}s rss {} log {}+{} live? tables {} inflight {} queue {} used {} level {} held {}MiB refused {}",
+            started.elapsed().as_secs_f32(),
+            scrape.count("process_memory_rss", &[]) >> 20,
+            scrape.count("log_held_bytes", &[]) >> 20,
+            scrape.count("log_free_bytes", &[]) >> 20,
+            scrape.count("table_bytes", &[]) >> 20,
+            scrape.count("receiver_in_flight_bytes", &[]) >> 20,
+            scrape.count("exporter_queue_size", &[]) >> 20,
+            scrape.count("memory_used_bytes", &[]) >> 20,
+            scrape.count("memory_level", &[]),
+            scrape.ledger_of("bytes").held >> 20,
+            scrape.count("receiver_full_requests", &[])
+        );
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     for client in clients {
