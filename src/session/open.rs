@@ -42,7 +42,7 @@ pub(super) struct Open {
     pub(super) scheduled: Nanos,
     /// A span said that the session is over.
     pub(super) ended: bool,
-    /// A trace of it had been judged before.
+    /// Part of its conversation was judged before.
     continued: bool,
     /// The randomness was taken from an explicit `ot=rv`.
     pub(super) explicit_randomness: bool,
@@ -122,7 +122,7 @@ impl Open {
             arrived: (now, now),
             scheduled: Nanos::MAX,
             ended: false,
-            continued: false,
+            continued: sequence > 1,
             explicit_randomness: false,
         }
     }
