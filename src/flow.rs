@@ -41,6 +41,13 @@ pub enum Receipt {
     },
     /// The request is not well-formed; nothing was taken in.
     Malformed(String),
+    /// More spans than one request may have; nothing was taken in.
+    TooMany {
+        /// How many it has.
+        spans: u64,
+        /// How many it may have.
+        limit: u64,
+    },
     /// There is no room now; nothing was taken in.
     Full,
 }

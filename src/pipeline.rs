@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::clock::Clock;
-use crate::config::{Config, Exporter, Problem, Problems, Sourced};
+use crate::config::{self, Config, Exporter, Problem, Problems, Sourced};
 use crate::enrich::Enricher;
 use crate::export::Exporters;
 use crate::expr::Compiler;
@@ -22,7 +22,7 @@ use crate::observe::http::{Pages, serve};
 use crate::observe::ledger::Ledger;
 use crate::observe::machine;
 use crate::observe::metrics::Sources;
-use crate::observe::pressure::{self, Level, Pressure, Shares};
+use crate::observe::pressure::{self, Pressure, Shares};
 use crate::otlp::keys::KeyTable;
 use crate::receive::{self, Carries, Intake, Receivers};
 use crate::sample::Rules;
@@ -32,6 +32,8 @@ use crate::session::{Lens, Outlets, Sessions};
 pub const LEAST_MEMORY: u64 = 64 << 20;
 /// Parcels are no larger than this, but for a single larger span, so that exporters can fill their batches well.
 const PARCEL_BYTES: usize = 256 << 10;
+/// What a remembered trace takes, about: its verdict at its shard, and its session in the directory, in tables half full.
+const REMEMBERED_BYTES: u64 = 256;
 /// Of the time to stop, what the receivers may take to finish what is under way.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -106,7 +108,7 @@ impl Pipeline {
         let shards = config.sessions.shards.map_or(cores.div_ceil(2), usize::from).clamp(1, 256);
         let wanted = config.exporters.iter().map(|exporter| exporter.queue.queue_size).sum();
         let shares = pressure::split(limit, wanted);
-        let exporters = within(config.exporters.clone(), wanted, shares.queues);
+        let exporters = within(config.exporters.clone(), wanted, shares.queues / 2);
         let runtime = Builder::new_multi_thread().enable_all().thread_name("receive").build().map_err(error)?;
         let shared = Shared {
             log: Log::new(usize::try_from(shares.log).unwrap_or(usize::MAX), runtime.metrics().num_workers() + 1),
@@ -122,7 +124,9 @@ impl Pipeline {
         let enricher = Arc::new(Enricher::new(&config.enrich.prefix, parcel_bytes(&config)));
         let writers = Writers::start(cores.div_ceil(2), &enricher, &exporters).map_err(error)?;
         let outlets = outlets(rules, writers.sender.clone(), &shared, shards as u64);
-        let sessions = Sessions::start(&config.sessions, lens, &log, &ledger, outlets, &clock).map_err(error)?;
+        let sessions = remembering(&config.sessions, &shares);
+        let most_spans = usize::try_from(shares.in_flight / pressure::SPAN_BYTES).unwrap_or(usize::MAX);
+        let sessions = Sessions::start(&sessions, lens, &log, &ledger, outlets, &clock, most_spans).map_err(error)?;
         let intake = intake(&config, &shared, &sessions, &exporters, &shares);
         let receivers = runtime.block_on(receive::start(&config.receivers, intake)).map_err(error)?;
         let (metrics, health) = listen(&config, &shared, runtime.handle())?;
@@ -272,6 +276,12 @@ fn within(mut exporters: Vec<Exporter>, wanted: u64, share: u64) -> Vec<Exporter
     exporters
 }
 
+/// The sessions' configuration with as many remembered traces as fit into a quarter of the tables' share.
+fn remembering(config: &config::Sessions, shares: &Shares) -> config::Sessions {
+    let fitting = usize::try_from(shares.tables / 4 / REMEMBERED_BYTES).unwrap_or(usize::MAX);
+    config::Sessions { remembered_traces: config.remembered_traces.min(fitting), ..config.clone() }
+}
+
 fn parcel_bytes(config: &Config) -> usize {
     let smallest = config.exporters.iter().map(|exporter| exporter.queue.max_size).min();
     smallest.unwrap_or(PARCEL_BYTES).min(PARCEL_BYTES)
@@ -289,26 +299,33 @@ fn outlets(rules: Rules, kept: Sender<Kept>, shared: &Shared, shards: u64) -> Ou
             tracing::error!("nobody is left to write kept spans; they are lost");
         }
     };
-    Outlets { judge: Box::new(judge), keep: Box::new(keep), relief: Box::new(move || pressure.excess() / shards) }
+    Outlets { judge: Box::new(judge), keep: Box::new(keep), relief: Box::new(move || pressure.claim(shards)) }
 }
 
 fn intake(config: &Config, shared: &Shared, sessions: &Sessions, exporters: &Exporters, shares: &Shares) -> Intake {
     let Shared { log, ledger, pressure, clock } = shared.clone();
     let (take, passthrough) = (sessions.intake(), config.passthrough.clone());
     let (pass, shut) = (exporters.clone(), exporters.clone());
+    let grown = pressure.clone();
     let carries = Carries { logs: !passthrough.logs.is_empty(), metrics: !passthrough.metrics.is_empty() };
     Intake {
         log,
         clock,
         ledger,
-        take: Arc::new(move |record| take.take(record)),
+        take: Arc::new(move |record| {
+            let receipt = take.take(record);
+            if let Receipt::Accepted { accepted, .. } = &receipt {
+                grown.grew(accepted.saturating_mul(pressure::SPAN_BYTES));
+            }
+            receipt
+        }),
         pass: Arc::new(move |signal, request| match signal {
             Signal::Logs => pass.pass(signal, &passthrough.logs, request),
             Signal::Metrics => pass.pass(signal, &passthrough.metrics, request),
             Signal::Traces => Receipt::Malformed("traces are not passed through".into()),
         }),
         carries,
-        shut: Arc::new(move || pressure.level() == Level::Refuse || shut.is_shut()),
+        shut: Arc::new(move || pressure.is_full() || shut.is_shut()),
         in_flight_limit: shares.in_flight,
     }
 }

@@ -129,6 +129,11 @@ impl Log {
         }
     }
 
+    /// Gives up to `bytes` of segments that wait to be written back to the system.
+    pub fn give_back(&self, bytes: u64) {
+        self.pool.unmap(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
+
     fn append_large<E>(
         &self,
         kind: RecordKind,
@@ -236,6 +241,22 @@ mod tests {
         }
         assert_eq!(kept.bytes(), &[1; 1000]);
         assert!(log.usage().held + log.usage().free <= 8 * 4096);
+    }
+
+    #[test]
+    fn free_segments_are_given_back_and_mapped_again_when_they_are_wanted() {
+        let log = Log::with_segments(16 * 4096, 4096, 1);
+        let mut held: Vec<Record> = (0..20).map(|_| put(&log, &[5; 1500]).unwrap()).collect();
+        held.clear();
+        let free = log.usage().free;
+        assert!(free >= 9 * 4096, "{free}");
+        log.give_back(5 * 4096);
+        assert!(log.usage().free <= free - 5 * 4096);
+        log.give_back(u64::MAX);
+        // Some are kept ready, or made ready again.
+        assert!(log.usage().free <= 2 * 4096);
+        held.extend((0..20).map(|_| put(&log, &[6; 1500]).unwrap()));
+        assert!(held.iter().all(|record| record.bytes() == [6; 1500]));
     }
 
     #[test]

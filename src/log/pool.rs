@@ -140,6 +140,17 @@ impl Pool {
         }
     }
 
+    /// Unmaps up to `bytes` of segments that wait to be written, but for those that wait ahead of need.
+    pub(super) fn unmap(&self, bytes: usize) {
+        let mut state = self.lock();
+        let count = (bytes / self.segment_bytes).min(state.ready.len().saturating_sub(AHEAD));
+        let kept = state.ready.len() - count;
+        let unmapped = state.ready.split_off(kept);
+        state.mapped -= count * self.segment_bytes;
+        drop(state);
+        drop(unmapped);
+    }
+
     /// Bytes of mapped segments in use.
     pub(super) fn used(&self) -> usize {
         let state = self.lock();

@@ -2,8 +2,12 @@
 //!
 //! 1. [`split`] divides `memory.limit` once, at the start, among those that hold bytes.
 //! 2. [`watch`] reads every 100 ms what they hold: what was counted, and what the system says; the greater is believed.
-//! 3. From 85 % sessions are judged early ([`Level::Early`]), from 95 % the door refuses ([`Level::Refuse`]). A level is
+//! 3. Between two readings the door counts what it lets in against the last one ([`Pressure::grew`]): tables of tiny spans
+//!    grow faster than anybody looks.
+//! 4. From 85 % sessions are judged early ([`Level::Early`]), from 95 % the door refuses ([`Level::Refuse`]). A level is
 //!    left three points below where it was entered, so that it does not flap.
+//!
+//! Free segments count as free memory. They are given back to the system once the process nears its limit, so that they are.
 //!
 //! The log's own fill counts as well as the process's: the log has a part of the limit only, and is full long before the
 //! process is.
@@ -26,6 +30,8 @@ const EARLY: u64 = 850;
 const REFUSE: u64 = 950;
 /// How far below its mark a level is left.
 const SLACK: u64 = 30;
+/// Bytes that a span may take beside its own until the next reading: on its way to its shard, and in its tables.
+pub const SPAN_BYTES: u64 = 384;
 
 /// The memory's level, shared by all. Only [`watch`] changes it.
 #[derive(Debug)]
@@ -34,6 +40,10 @@ pub struct Pressure {
     used: AtomicU64,
     permille: AtomicU64,
     excess: AtomicU64,
+    /// What of the excess nobody has set about yet.
+    unclaimed: AtomicU64,
+    /// Bytes that were let in since the last reading began.
+    grown: AtomicU64,
     level: AtomicU8,
 }
 
@@ -72,7 +82,8 @@ pub struct Shares {
     /// Requests being read or worked on: an eighth, so that bursts of large requests are taken, and no more than 1 GiB,
     /// which is enough for any number of cores.
     pub in_flight: u64,
-    /// All exporters' queues together: what the configuration asks for, up to a quarter.
+    /// All exporters' queues together: twice what the configuration asks for, because what is under way is there as it was
+    /// queued and as it is sent; up to a quarter.
     pub queues: u64,
     /// Tables of the shards: an eighth. 48 bytes a span beside spans that seldom have less than 500.
     pub tables: u64,
@@ -88,7 +99,7 @@ pub fn split(limit: u64, queues: u64) -> Shares {
     let base = limit.min(24 * MIB);
     let rest = limit - base;
     let in_flight = (rest / 8).clamp(8 * MIB, 1024 * MIB).min(rest);
-    let queues = queues.min(rest / 4);
+    let queues = queues.saturating_mul(2).min(rest / 4);
     let tables = rest / 8;
     let log = rest.saturating_sub(in_flight + queues + tables);
     Shares { base, in_flight, queues, tables, log }
@@ -101,7 +112,10 @@ pub async fn watch(pressure: Arc<Pressure>, ledger: Arc<Ledger>, log: Arc<Log>, 
     loop {
         ticker.tick().await;
         let before = pressure.level();
-        let level = pressure.sample(&Reading::take(&ledger, &log));
+        pressure.begin();
+        let reading = Reading::take(&ledger, &log);
+        let level = pressure.sample(&reading);
+        log.give_back(pressure.to_give_back(&reading));
         if level != before {
             tell(&pressure, level, clock.now());
         }
@@ -137,8 +151,31 @@ impl Pressure {
             used: AtomicU64::new(0),
             permille: AtomicU64::new(0),
             excess: AtomicU64::new(0),
+            unclaimed: AtomicU64::new(0),
+            grown: AtomicU64::new(0),
             level: AtomicU8::new(0),
         }
+    }
+
+    /// A reading begins: what is let in from now on may be in it or not, and counts on top of it.
+    fn begin(&self) {
+        self.grown.store(0, Ordering::Relaxed);
+    }
+
+    /// `bytes` were let in that the last reading does not know of.
+    pub fn grew(&self, bytes: u64) {
+        self.grown.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether nothing more may be let in.
+    pub fn is_full(&self) -> bool {
+        let used = self.used().saturating_add(self.grown.load(Ordering::Relaxed));
+        self.level() == Level::Refuse || permille(used, self.limit) >= REFUSE
+    }
+
+    /// Free bytes of the log that the system should have back: those without which the process would be at ease.
+    fn to_give_back(&self, reading: &Reading) -> u64 {
+        above_ease(reading.resident.unwrap_or(0), self.limit).min(reading.log.free)
     }
 
     /// Takes a reading in and says what follows from it. One caller at a time.
@@ -156,6 +193,7 @@ impl Pressure {
             _ => above_ease(used, self.limit).max(above_ease(log.held, log.limit)),
         };
         self.excess.store(excess, Ordering::Relaxed);
+        self.unclaimed.store(excess, Ordering::Relaxed);
         self.used.store(used, Ordering::Relaxed);
         self.permille.store(permille, Ordering::Relaxed);
         self.level.store(level as u8, Ordering::Release);
@@ -181,10 +219,17 @@ impl Pressure {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Bytes to let go of until sessions need no longer be judged early; zero when they need not. What is let go of shows
-    /// in the next reading only.
+    /// Bytes to let go of until sessions need no longer be judged early; zero when they need not.
     pub fn excess(&self) -> u64 {
         self.excess.load(Ordering::Relaxed)
+    }
+
+    /// Sets about one of `parts` of the excess: that many bytes are the caller's to let go of. Those of one reading are given
+    /// out once, because what is let go of shows in the next.
+    pub fn claim(&self, parts: u64) -> u64 {
+        let part = self.excess().div_ceil(parts.max(1));
+        let left = |unclaimed: u64| Some(unclaimed.saturating_sub(part));
+        self.unclaimed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).map_or(0, |was| was.min(part))
     }
 
     /// How full the memory was when it was last looked at: the process or the log, whichever is nearer to its limit.

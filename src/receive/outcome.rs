@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | accepted | OK | 200 | |
 //! | malformed | INVALID_ARGUMENT | 400 | no |
-//! | too large | RESOURCE_EXHAUSTED | 413 | no |
+//! | too large, too many spans | RESOURCE_EXHAUSTED | 413 | no |
 //! | full | RESOURCE_EXHAUSTED with RetryInfo | 503 with Retry-After | yes |
 //! | not ready | UNAVAILABLE with RetryInfo | 503 with Retry-After | yes |
 //! | too slow | DEADLINE_EXCEEDED | 408 | as the client likes |
@@ -33,6 +33,8 @@ pub(super) enum Outcome {
     Malformed(String),
     /// Larger than the limit, which is given, before or after it was inflated.
     TooLarge(usize),
+    /// More spans than the limit, which is given last.
+    TooMany(u64, u64),
     /// No room now.
     Full,
     /// Starting or stopping.
@@ -67,7 +69,7 @@ impl Outcome {
         let (grpc, http, retry) = match self {
             Self::Accepted { .. } => (Code::Ok, StatusCode::OK, false),
             Self::Malformed(_) => (Code::InvalidArgument, StatusCode::BAD_REQUEST, false),
-            Self::TooLarge(_) => (Code::ResourceExhausted, StatusCode::PAYLOAD_TOO_LARGE, false),
+            Self::TooLarge(_) | Self::TooMany(..) => (Code::ResourceExhausted, StatusCode::PAYLOAD_TOO_LARGE, false),
             Self::Full => (Code::ResourceExhausted, StatusCode::SERVICE_UNAVAILABLE, true),
             Self::NotReady => (Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE, true),
             Self::TooSlow => (Code::DeadlineExceeded, StatusCode::REQUEST_TIMEOUT, false),
@@ -85,6 +87,9 @@ impl Outcome {
             Self::Accepted { reason, .. } => Cow::Borrowed(reason.as_deref().unwrap_or_default()),
             Self::Malformed(reason) => Cow::Borrowed(reason),
             Self::TooLarge(limit) => format!("request is larger than the limit of {limit} bytes").into(),
+            Self::TooMany(spans, limit) => {
+                format!("request has {spans} spans, and the memory allows {limit}; send smaller batches").into()
+            }
             Self::Full => "no room for more now; send it again later".into(),
             Self::NotReady => "starting or shutting down; send it again later".into(),
             Self::TooSlow => "the body of the request came too slowly".into(),
@@ -111,6 +116,7 @@ impl From<Receipt> for Outcome {
         match receipt {
             Receipt::Accepted { refused, reason, .. } => Self::Accepted { refused, reason },
             Receipt::Malformed(reason) => Self::Malformed(reason),
+            Receipt::TooMany { spans, limit } => Self::TooMany(spans, limit),
             Receipt::Full => Self::Full,
         }
     }

@@ -17,6 +17,8 @@ use crate::otlp::walk::{Visit, walk};
 
 /// Most links that are kept of a trace without a session.
 const MAX_LINKS: usize = 8;
+/// Buffers of a thread that have grown beyond this many spans are not kept for the next request.
+const KEPT_SPANS: usize = 16 << 10;
 
 /// Takes requests. Shared by all receiving threads.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct Intake {
     pub directory: Arc<Directory>,
     /// The shards.
     pub mail: Mail,
+    /// Most spans of a request: each takes memory beside its bytes, all at once.
+    pub most_spans: usize,
 }
 
 /// The spans of one trace in one request, while it is walked.
@@ -56,7 +60,13 @@ impl Intake {
     /// Takes one request in.
     pub fn take(&self, record: Record) -> Receipt {
         SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
-            Ok(mut scratch) => self.take_with(record, &mut scratch),
+            Ok(mut scratch) => {
+                let receipt = self.take_with(record, &mut scratch);
+                if scratch.spans.capacity() > KEPT_SPANS {
+                    *scratch = Scratch::default();
+                }
+                receipt
+            }
             Err(_) => self.take_with(record, &mut Scratch::default()),
         })
     }
@@ -65,6 +75,9 @@ impl Intake {
         scratch.clear();
         let frame = Frame { bytes: record.bytes(), offset: record.offset() };
         let walked = walk(frame.bytes, &self.lens.keys, |visit| {
+            if scratch.spans.len() >= self.most_spans {
+                return;
+            }
             let span = self.lens.describe(visit, frame);
             let group = scratch.group_of(visit.span.trace_id);
             scratch.spans.push((group, span));
@@ -77,6 +90,9 @@ impl Intake {
             Ok(tally) => tally,
             Err(error) => return Receipt::Malformed(format!("not an ExportTraceServiceRequest: {error}")),
         };
+        if tally.spans > self.most_spans as u64 {
+            return Receipt::TooMany { spans: tally.spans, limit: self.most_spans as u64 };
+        }
         self.send(&record, scratch);
         Receipt::Accepted {
             refused: tally.refused,

@@ -26,7 +26,7 @@ pub struct Outlets {
     pub judge: Box<Judge>,
     /// Takes what was kept, without waiting.
     pub keep: Box<dyn Fn(Kept) + Send + Sync>,
-    /// Bytes that each shard should let go of now because memory is short.
+    /// Bytes that the shard that asks should let go of now because memory is short. The same are not told twice.
     pub relief: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
@@ -41,7 +41,7 @@ pub struct Sessions {
 // === impl Sessions ===
 
 impl Sessions {
-    /// Starts a shard for each of the ledger's.
+    /// Starts a shard for each of the ledger's. Requests of more than `most_spans` are refused.
     ///
     /// # Errors
     /// When a thread cannot be started.
@@ -52,6 +52,7 @@ impl Sessions {
         ledger: &Arc<Ledger>,
         outlets: Outlets,
         clock: &Clock,
+        most_spans: usize,
     ) -> std::io::Result<Self> {
         let shards = ledger.shards.len() as u16;
         let directory = Arc::new(Directory::new(shards));
@@ -74,7 +75,7 @@ impl Sessions {
                 std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || run(shard, &messages, &clock))?,
             );
         }
-        let intake = Arc::new(Intake { lens, directory, mail: mail.clone() });
+        let intake = Arc::new(Intake { lens, directory, mail: mail.clone(), most_spans });
         Ok(Self { intake, mail, threads, ledger: ledger.clone() })
     }
 

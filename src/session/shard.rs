@@ -26,8 +26,10 @@ use crate::log::Log;
 use crate::observe::ledger::{ShardCounts, ShardLedger, Spans};
 use crate::otlp::span::TraceId;
 
-/// How often memory is looked at.
+/// How often the log is looked at for what to copy forward, and memory where there are many sessions to choose from.
 const LOOK: Nanos = SECOND / 2;
+/// Up to so many sessions, choosing among them costs so little that it is done every tick when memory is short.
+const FEW: usize = 50_000;
 
 /// What a shard is told.
 pub enum Message {
@@ -162,12 +164,13 @@ impl Shard {
         for (ticket, scheduled) in up {
             self.look_at(ticket, scheduled, now);
         }
-        if now.saturating_sub(self.looked) >= LOOK {
+        let due = now.saturating_sub(self.looked) >= LOOK;
+        let relief = if due || self.table.len() <= FEW { (self.site.outlets.relief)() } else { 0 };
+        if relief > 0 {
+            self.relieve(relief, now);
+        }
+        if due || relief > 0 {
             self.looked = now;
-            let relief = (self.site.outlets.relief)();
-            if relief > 0 {
-                self.relieve(relief, now);
-            }
             let usage = self.log.usage();
             self.copy_forward(&usage);
         }

@@ -88,7 +88,8 @@ impl World {
         };
         let shards = receivers.into_iter().enumerate().map(|(id, from)| (Shard::new(site(id), config, START), from));
         let shards = shards.collect();
-        let intake = Intake { lens: lens.clone(), directory: directory.clone(), mail: mail.clone() };
+        let intake =
+            Intake { lens: lens.clone(), directory: directory.clone(), mail: mail.clone(), most_spans: 10_000 };
         Self { intake, shards, log, ledger, judged, kept, now: START }
     }
 
