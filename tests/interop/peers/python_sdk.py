@@ -9,7 +9,7 @@ from suite.process import run
 from suite.scenario import scenario
 from suite.tailsieve import Tailsieve
 
-_PROGRAM = world.PROGRAMS / "python" / "session.py"
+PROGRAM = world.PROGRAMS / "python" / "session.py"
 _REQUIREMENTS = world.PROGRAMS / "python" / "requirements.txt"
 
 
@@ -25,17 +25,21 @@ def python(name: str, requirements: Path) -> Path:
     return cache.peer(name, [requirements, f"python {version}"], make)
 
 
-def run_python(name: str, packages: Path, program: Path, *arguments: str, **env: str) -> str:
+def run_python(name: str, installed: Path, program: Path, *arguments: str, **env: str) -> str:
     """Runs a program with these packages, and returns what it printed."""
-    return run(name, [sys.executable, program, *arguments], world.environment(PYTHONPATH=str(packages), **env))
+    return run(name, [sys.executable, program, *arguments], world.environment(PYTHONPATH=str(installed), **env))
+
+
+def packages() -> Path:
+    """The SDK and its exporters."""
+    return python("python-sdk", _REQUIREMENTS)
 
 
 def both(protocol: str, endpoint) -> str:
     """Sends the two sessions and reads back what was kept."""
-    packages = python("python-sdk", _REQUIREMENTS)
     with Tailsieve("file") as sieve:
         output = run_python(
-            f"python-{protocol}", packages, _PROGRAM, f"python-{protocol}", protocol,
+            f"python-{protocol}", packages(), PROGRAM, f"python-{protocol}", protocol,
             OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{endpoint(sieve)}", OTEL_SERVICE_NAME="planner-python",
         )
         session.one_verdict_each(sieve)

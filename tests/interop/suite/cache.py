@@ -70,3 +70,9 @@ def tool(name: str) -> str:
     if not found:
         raise NotRun(f"there is no {name} on this machine")
     return found
+
+
+def go_proxy() -> str:
+    """The module proxies of this machine; none of them `direct`, so that a missing module is an error at once."""
+    named = subprocess.run(["go", "env", "GOPROXY"], capture_output=True, text=True, check=True).stdout.strip()
+    return ",".join(proxy for proxy in named.split(",") if proxy != "direct")
