@@ -28,8 +28,6 @@ use crate::receive::{self, Carries, Intake, Receivers};
 use crate::sample::Rules;
 use crate::session::{Lens, Outlets, Sessions};
 
-/// Least memory that a process can do with, in bytes.
-pub const LEAST_MEMORY: u64 = 64 << 20;
 /// Parcels are no larger than this, but for a single larger span, so that exporters can fill their batches well.
 const PARCEL_BYTES: usize = 256 << 10;
 /// What a remembered trace takes, about: its verdict at its shard, and its session in the directory, in tables half full.
@@ -258,8 +256,8 @@ fn memory_limit(config: &Config) -> Result<u64, StartError> {
     let limit = config.memory.limit.or_else(machine::default_limit);
     let limit =
         limit.ok_or_else(|| error("memory.limit: the machine does not tell how much memory it has; give a size"))?;
-    if limit < LEAST_MEMORY {
-        return Err(error(format!("memory.limit: {limit} bytes are too little, at least 64MiB are needed")));
+    if limit < config::LEAST_MEMORY {
+        return Err(error(format!("memory.limit: a share of {limit} bytes is too little, give at least 64MiB")));
     }
     Ok(limit)
 }

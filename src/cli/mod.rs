@@ -8,9 +8,13 @@ mod run;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config, Problems};
+use crate::pipeline;
 
 /// How the process exits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +86,13 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn complain(line: impl Display) {
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The configuration in `files`, checked whole: its sections, and the rules and conventions that they name.
+fn configuration(files: &[PathBuf]) -> Result<Config, Problems> {
+    let (config, mut problems) = config::read(files, &variable);
+    pipeline::check(&config).iter().cloned().for_each(|problem| problems.push(problem));
+    problems.or(config)
 }
 
 /// A variable of the environment, for the configuration.

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Exit, complain, variable};
+use super::{Exit, complain, configuration, variable};
 use crate::observe::logs;
-use crate::{config, pipeline};
+use crate::pipeline;
 
 /// Receive, decide and send on until SIGTERM or Ctrl-C
 ///
@@ -35,7 +35,7 @@ struct Signals {
 
 impl Args {
     pub(super) fn run(self) -> Exit {
-        let config = match config::load(&self.config, &variable) {
+        let config = match configuration(&self.config) {
             Ok(config) => config,
             Err(problems) => return failed(problems),
         };

@@ -9,7 +9,7 @@ use super::expand::{Env, expand};
 use super::problem::{Problem, Problems};
 use super::section::Section;
 use super::tree::{self, MAX_BYTES, Node, Value};
-use super::{Config, read};
+use super::{Config, read as sections};
 
 /// Reads the files into one configuration. Later files win: mappings are merged key by key, everything else is
 /// replaced whole.
@@ -17,6 +17,13 @@ use super::{Config, read};
 /// # Errors
 /// All that is wrong, in the order of the lines; of a file that is not YAML only the first thing.
 pub fn load(files: &[PathBuf], env: Env<'_>) -> Result<Config, Problems> {
+    let (config, problems) = read(files, env);
+    problems.or(config)
+}
+
+/// As [`load`], but for what is wrong: what could be read is given beside it, the default in place of the rest, so that
+/// what others find wrong with it can be told at once.
+pub fn read(files: &[PathBuf], env: Env<'_>) -> (Config, Problems) {
     let mut problems = Problems::default();
     let mut root: Option<Node> = None;
     for file in files {
@@ -31,9 +38,10 @@ pub fn load(files: &[PathBuf], env: Env<'_>) -> Result<Config, Problems> {
     match root {
         Some(root) if problems.is_empty() => config(root, env),
         None if problems.is_empty() => {
-            Err(Problems::from(file_problem("configuration", "no file was given, name one with --config FILE")))
+            let problem = file_problem("configuration", "no file was given, name one with --config FILE");
+            (Config::default(), Problems::from(problem))
         }
-        _ => Err(problems),
+        _ => (Config::default(), problems),
     }
 }
 
@@ -42,15 +50,16 @@ pub fn load(files: &[PathBuf], env: Env<'_>) -> Result<Config, Problems> {
 /// # Errors
 /// As [`load`].
 pub fn parse(text: &str, name: &str, env: Env<'_>) -> Result<Config, Problems> {
-    config(tree::parse(text, name)?, env)
+    let (config, problems) = config(tree::parse(text, name)?, env);
+    problems.or(config)
 }
 
-/// The tree as a configuration.
-fn config(mut root: Node, env: Env<'_>) -> Result<Config, Problems> {
+/// The tree as a configuration, and all that is wrong with it.
+fn config(mut root: Node, env: Env<'_>) -> (Config, Problems) {
     let mut problems = Problems::default();
     expand(&mut root, env, &mut problems);
-    let config = read::root(Section::new(&root, "", &mut problems));
-    problems.or(config)
+    let config = sections::root(Section::new(&root, "", &mut problems));
+    (config, problems)
 }
 
 /// Lays `over` on `under`.

@@ -32,8 +32,11 @@ pub mod units;
 mod tests;
 
 pub use effective::effective;
-pub use load::{load, parse};
+pub use load::{load, parse, read};
 pub use problem::{Problem, Problems};
+
+/// Least memory that a process can do with, in bytes.
+pub const LEAST_MEMORY: u64 = 64 << 20;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,7 +2,7 @@
 
 use crate::config::section::Section;
 use crate::config::units::format_duration;
-use crate::config::{Enrich, Memory, Sessions};
+use crate::config::{Enrich, LEAST_MEMORY, Memory, Sessions};
 
 /// `sessions`
 pub fn sessions(mut sessions: Section<'_, '_>) -> Sessions {
@@ -36,7 +36,7 @@ pub fn sessions(mut sessions: Section<'_, '_>) -> Sessions {
 pub fn memory(mut memory: Section<'_, '_>) -> Memory {
     memory.unsupported(&[("limit_mib", "use limit with a unit"), ("limit_percentage", "use limit")]);
     // Less than the floor would refuse everything; it is most likely a number whose unit was forgotten.
-    let read = Memory { limit: memory.size("limit", 16 << 20..=1 << 50) };
+    let read = Memory { limit: memory.size("limit", LEAST_MEMORY..=1 << 50) };
     memory.finish();
     read
 }
