@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use tracing::info;
 
-use super::target::Outcome;
+use super::outcome::Outcome;
 use crate::config::Verbosity;
 use crate::flow::Signal;
 use crate::otlp::keys::KeyTable;

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use prost::Message;
 
-use super::target::Outcome;
+use super::outcome::Outcome;
 use crate::flow::Signal;
 use crate::otlp::json::to_json;
 

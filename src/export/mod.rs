@@ -14,6 +14,7 @@ mod lane;
 mod notice;
 mod otlp_grpc;
 mod otlp_http;
+mod outcome;
 mod queue;
 mod reply;
 mod retry;

@@ -10,8 +10,8 @@ use tonic::Code;
 
 use super::client::{Answer, Client, Version, headers, url};
 use super::compress;
+use super::outcome::Outcome;
 use super::reply::{clip, partial_success, retry_info, speaks_of_size};
-use super::target::Outcome;
 use crate::config::{Compression, OtlpExporter};
 use crate::flow::Signal;
 

@@ -8,8 +8,8 @@ use http_body_util::Full;
 
 use super::client::{Answer, Client, Version, headers, url};
 use super::compress;
+use super::outcome::Outcome;
 use super::reply::{partial_success, partial_success_json, retry_after, status_message, text};
-use super::target::Outcome;
 use crate::config::{Compression, OtlpExporter};
 use crate::flow::Signal;
 

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::target::Outcome;
+use super::outcome::Outcome;
 use crate::otlp::wire::Reader;
 
 /// Most characters of a backend's message that are passed on.

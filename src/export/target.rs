@@ -1,12 +1,12 @@
-//! What a batch is sent to, and what can come of it.
+//! What a batch is sent to.
 
 use bytes::Bytes;
-use std::time::Duration;
 
 use super::debug::Debug;
 use super::file::File;
 use super::otlp_grpc::OtlpGrpc;
 use super::otlp_http::OtlpHttp;
+use super::outcome::Outcome;
 use crate::config::ExporterKind;
 use crate::flow::Signal;
 
@@ -19,19 +19,6 @@ pub(super) enum Target {
     /// Answers as a test tells it to.
     #[cfg(test)]
     Script(super::lane::tests::Script),
-}
-
-/// What came of sending one request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// Taken, but for `rejected` of its spans, records or points.
-    Taken { rejected: u64, message: String },
-    /// Not now: to be sent again, not before `after`.
-    Retry { after: Option<Duration>, message: String },
-    /// Refused for its size.
-    TooLarge { message: String },
-    /// Refused for good.
-    Refused { message: String },
 }
 
 // === impl Target ===
@@ -69,14 +56,5 @@ impl Target {
             #[cfg(test)]
             Self::Script(script) => script.send(signal, body),
         }
-    }
-}
-
-// === impl Outcome ===
-
-impl Outcome {
-    /// Taken whole.
-    pub(super) fn taken() -> Self {
-        Self::Taken { rejected: 0, message: String::new() }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::memory::{Segment, Writer};
+use super::memory::{Buffer, Segment, Writer};
 use super::pool::Pool;
 use super::record::{HEADER_BYTES, Record, RecordKind, framed, header};
 use crate::clock::Nanos;
@@ -93,7 +93,8 @@ impl Log {
         if lane.as_ref().is_none_or(|writer| writer.room() < whole) {
             // The old one is let go of first, so that it can be the one that is taken.
             *lane = None;
-            *lane = Some(self.pool.take().ok_or(AppendError::Full)?);
+            let map = self.pool.take().ok_or(AppendError::Full)?;
+            *lane = Some(Segment::pooled(Buffer::mapped(map), self.pool.next_serial(), self.pool.clone()));
         }
         let writer = lane.as_mut().ok_or(AppendError::Full)?;
         let written = writer.append(whole, |room| frame(room, kind, arrived, capacity, fill));

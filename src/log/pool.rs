@@ -5,8 +5,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use memmap2::{Advice, MmapMut, MmapOptions};
 
-use super::memory::{Buffer, Segment, Writer};
-
 /// How many faulted-in segments wait ahead of the lanes, so that no request pays for page faults.
 const AHEAD: usize = 2;
 
@@ -74,8 +72,8 @@ impl Pool {
         }
     }
 
-    /// A segment to write to; `None` when the limit is reached.
-    pub(super) fn take(self: &Arc<Self>) -> Option<Writer> {
+    /// Memory of a segment, to be given back in the end; `None` when the limit is reached.
+    pub(super) fn take(&self) -> Option<MmapMut> {
         let mut state = self.lock();
         let map = state.ready.pop();
         if map.is_none() && !self.may_map(&state) {
@@ -86,14 +84,10 @@ impl Pool {
         }
         drop(state);
         self.wanted.notify_one();
-        let map = match map {
-            Some(map) => map,
-            None => fault_in(self.segment_bytes).or_else(|| {
-                self.lock().mapped -= self.segment_bytes;
-                None
-            })?,
-        };
-        Some(Segment::pooled(Buffer::mapped(map), self.next_serial(), self.clone()))
+        map.or_else(|| fault_in(self.segment_bytes)).or_else(|| {
+            self.lock().mapped -= self.segment_bytes;
+            None
+        })
     }
 
     /// Counts `bytes` of a segment of one record; `false`, without counting, when the limit is reached.

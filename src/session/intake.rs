@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::describe::{Frame, Lens};
 use super::directory::{Claim, Directory};
-use super::shard::{Mail, Message};
+use super::mail::{Mail, Message};
 use crate::flow::{Arrival, ArrivedSpan, ArrivedTrace, Receipt, SessionId, SessionKey};
 use crate::genai::session_keys::{Candidate, RANK_LINK};
 use crate::log::Record;

@@ -16,8 +16,10 @@ mod forward;
 mod held;
 pub mod intake;
 mod judge;
+pub mod mail;
 mod moves;
 mod open;
+mod outlets;
 mod remembered;
 mod sessions;
 pub mod shard;
@@ -28,4 +30,5 @@ mod wheel;
 mod tests;
 
 pub use describe::Lens;
-pub use sessions::{Outlets, Sessions};
+pub use outlets::Outlets;
+pub use sessions::Sessions;

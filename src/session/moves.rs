@@ -6,25 +6,14 @@
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use std::sync::Arc;
 
+use super::mail::{Message, Moved};
 use super::open::Open;
-use super::shard::{Message, Shard};
+use super::shard::Shard;
 use crate::clock::Nanos;
 use crate::flow::{ArrivedSpan, ArrivedTrace, SessionKey, SpanRef};
-use crate::log::Segment;
 use crate::observe::ledger::Spans;
 use crate::otlp::span::TraceId;
-
-/// A trace on its way to another shard.
-pub struct Moved {
-    trace: ArrivedTrace,
-    /// When its first span arrived, and its last.
-    arrived: (Nanos, Nanos),
-    spans: Vec<SpanRef>,
-    /// The segments that `SpanRef::segment` counts, and whether they hold copies of this trace's session alone.
-    segments: Vec<(Arc<Segment>, bool)>,
-}
 
 // === impl Shard ===
 

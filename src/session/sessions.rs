@@ -9,26 +9,14 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, unbounded};
 use super::describe::Lens;
 use super::directory::Directory;
 use super::intake::Intake;
-use super::shard::{Mail, Message, Shard, Site};
+use super::mail::{Mail, Message};
+use super::outlets::Outlets;
+use super::shard::{Shard, Site};
 use super::wheel::TICK;
 use crate::clock::{Clock, Nanos};
 use crate::config;
-use crate::flow::{Kept, Reason, Session, Verdict};
 use crate::log::Log;
 use crate::observe::ledger::Ledger;
-
-/// Judges a session.
-pub type Judge = dyn Fn(&Session, Reason) -> Verdict + Send + Sync;
-
-/// What the stage hands on, given by whoever wires it.
-pub struct Outlets {
-    /// Judges a session, on its shard's thread.
-    pub judge: Box<Judge>,
-    /// Takes what was kept, without waiting.
-    pub keep: Box<dyn Fn(Kept) + Send + Sync>,
-    /// Bytes that the shard that asks should let go of now because memory is short. The same are not told twice.
-    pub relief: Box<dyn Fn() -> u64 + Send + Sync>,
-}
 
 /// The running stage.
 pub struct Sessions {

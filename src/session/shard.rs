@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::Sender;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
@@ -13,10 +12,10 @@ use super::describe::Lens;
 use super::directory::{Claim, Directory};
 use super::fold::{Folded, Names};
 use super::held::Held;
-use super::moves::Moved;
+use super::mail::{Mail, Message};
 use super::open::{Bounds, Open};
+use super::outlets::Outlets;
 use super::remembered::{Generations, JudgedTrace};
-use super::sessions::Outlets;
 use super::table::{Table, Ticket};
 use super::wheel::Wheel;
 use crate::clock::{Nanos, SECOND};
@@ -30,31 +29,6 @@ use crate::otlp::span::TraceId;
 const LOOK: Nanos = SECOND / 2;
 /// Up to so many sessions, choosing among them costs so little that it is done every tick when memory is short.
 const FEW: usize = 50_000;
-
-/// What a shard is told.
-pub enum Message {
-    /// Spans of a request.
-    Arrival(Arrival),
-    /// Spans of a trace that another shard had.
-    Moved(Moved),
-    /// A trace was bound to another session.
-    Rebind {
-        /// The trace.
-        trace_id: TraceId,
-        /// Its session now.
-        key: SessionKey,
-        /// Version of that binding.
-        version: u32,
-    },
-    /// Judge everything; hang up when done.
-    Flush(Sender<()>),
-    /// End the thread.
-    Stop,
-}
-
-/// The way to the shards.
-#[derive(Clone, Debug)]
-pub struct Mail(Arc<[Sender<Message>]>);
 
 /// What a shard works with.
 pub struct Site {
@@ -93,28 +67,6 @@ pub struct Shard {
     pub(super) sequences: Generations<u128, u32>,
     pub(super) counts: ShardCounts,
     looked: Nanos,
-}
-
-// === impl Mail ===
-
-impl Mail {
-    /// One sender a shard.
-    pub fn new(senders: Vec<Sender<Message>>) -> Self {
-        Self(senders.into())
-    }
-
-    /// How many shards there are.
-    pub fn shards(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Sends without waiting: what is on its way is bounded by the log that it stands in.
-    pub fn send(&self, shard: u16, message: Message) {
-        let sent = self.0.get(usize::from(shard)).is_some_and(|sender| sender.send(message).is_ok());
-        if !sent {
-            tracing::error!(shard, "a shard is gone");
-        }
-    }
 }
 
 // === impl Shard ===

@@ -6,9 +6,9 @@ use tokio::time::{Instant, sleep};
 use tracing::{error, warn};
 
 use super::Lane;
+use crate::export::outcome::Outcome;
 use crate::export::queue::Batch;
 use crate::export::retry::{Backoff, random};
-use crate::export::target::Outcome;
 use crate::observe::ledger::{LaneCounts, Spans};
 
 impl Lane {

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::config::{ExporterKind, Verbosity};
-use crate::export::target::Outcome;
+use crate::export::outcome::Outcome;
 use crate::observe::ledger::Ledger;
 
 type Answers = Box<dyn Fn(Signal, Bytes) -> Outcome + Send + Sync>;

@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use super::*;
 use crate::config::OtlpExporter;
 use crate::export::otlp_grpc::OtlpGrpc;
-use crate::export::target::Outcome;
+use crate::export::outcome::Outcome;
 use crate::export::tests::backend::{self, Backend};
 use crate::export::tests::{otlp, request};
 use crate::flow::Signal;

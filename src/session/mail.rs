@@ -1,0 +1,67 @@
+//! What shards are told, and the way to them.
+
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use crate::clock::Nanos;
+use crate::flow::{Arrival, ArrivedTrace, SessionKey, SpanRef};
+use crate::log::Segment;
+use crate::otlp::span::TraceId;
+
+/// What a shard is told.
+pub enum Message {
+    /// Spans of a request.
+    Arrival(Arrival),
+    /// Spans of a trace that another shard had.
+    Moved(Moved),
+    /// A trace was bound to another session.
+    Rebind {
+        /// The trace.
+        trace_id: TraceId,
+        /// Its session now.
+        key: SessionKey,
+        /// Version of that binding.
+        version: u32,
+    },
+    /// Judge everything; hang up when done.
+    Flush(Sender<()>),
+    /// End the thread.
+    Stop,
+}
+
+/// The way to the shards.
+#[derive(Clone, Debug)]
+pub struct Mail(Arc<[Sender<Message>]>);
+
+/// A trace on its way to another shard.
+pub struct Moved {
+    pub(super) trace: ArrivedTrace,
+    /// When its first span arrived, and its last.
+    pub(super) arrived: (Nanos, Nanos),
+    pub(super) spans: Vec<SpanRef>,
+    /// The segments that `SpanRef::segment` counts, and whether they hold copies of this trace's session alone.
+    pub(super) segments: Vec<(Arc<Segment>, bool)>,
+}
+
+// === impl Mail ===
+
+impl Mail {
+    /// One sender a shard.
+    pub fn new(senders: Vec<Sender<Message>>) -> Self {
+        Self(senders.into())
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Sends without waiting: what is on its way is bounded by the log that it stands in.
+    pub fn send(&self, shard: u16, message: Message) {
+        let sent = self.0.get(usize::from(shard)).is_some_and(|sender| sender.send(message).is_ok());
+        if !sent {
+            tracing::error!(shard, "a shard is gone");
+        }
+    }
+}
