@@ -22,18 +22,13 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Exit {
-        let config = match config::load(&self.files, &variable) {
+        let config = match config::load_and(&self.files, &variable, pipeline::check) {
             Ok(config) => config,
             Err(problems) => {
                 complain(problems);
                 return Exit::Failed;
             }
         };
-        let problems = pipeline::check(&config);
-        problems.iter().for_each(complain);
-        if !problems.is_empty() {
-            return Exit::Failed;
-        }
         // Whoever has closed the pipe has read enough.
         let _ = std::io::stdout().write_all(config::effective(&config).as_bytes());
         Exit::Fine

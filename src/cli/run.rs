@@ -35,7 +35,7 @@ struct Signals {
 
 impl Args {
     pub(super) fn run(self) -> Exit {
-        let config = match config::load(&self.config, &variable) {
+        let config = match config::load_and(&self.config, &variable, pipeline::check) {
             Ok(config) => config,
             Err(problems) => return failed(problems),
         };

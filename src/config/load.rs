@@ -17,6 +17,15 @@ use super::{Config, read};
 /// # Errors
 /// All that is wrong, in the order of the lines; of a file that is not YAML only the first thing.
 pub fn load(files: &[PathBuf], env: Env<'_>) -> Result<Config, Problems> {
+    load_and(files, env, |_| Problems::default())
+}
+
+/// As [`load`], and checks further what could be read of the configuration, whatever else is wrong with it: a place that
+/// could not be read has its default.
+///
+/// # Errors
+/// As [`load`], with what `check` found.
+pub fn load_and(files: &[PathBuf], env: Env<'_>, check: impl FnOnce(&Config) -> Problems) -> Result<Config, Problems> {
     let mut problems = Problems::default();
     let mut root: Option<Node> = None;
     for file in files {
@@ -29,7 +38,7 @@ pub fn load(files: &[PathBuf], env: Env<'_>) -> Result<Config, Problems> {
         }
     }
     match root {
-        Some(root) if problems.is_empty() => config(root, env),
+        Some(root) if problems.is_empty() => config(root, env, check),
         None if problems.is_empty() => {
             Err(Problems::from(file_problem("configuration", "no file was given, name one with --config FILE")))
         }
@@ -42,14 +51,15 @@ pub fn load(files: &[PathBuf], env: Env<'_>) -> Result<Config, Problems> {
 /// # Errors
 /// As [`load`].
 pub fn parse(text: &str, name: &str, env: Env<'_>) -> Result<Config, Problems> {
-    config(tree::parse(text, name)?, env)
+    config(tree::parse(text, name)?, env, |_| Problems::default())
 }
 
 /// The tree as a configuration.
-fn config(mut root: Node, env: Env<'_>) -> Result<Config, Problems> {
+fn config(mut root: Node, env: Env<'_>, check: impl FnOnce(&Config) -> Problems) -> Result<Config, Problems> {
     let mut problems = Problems::default();
     expand(&mut root, env, &mut problems);
     let config = read::root(Section::new(&root, "", &mut problems));
+    check(&config).iter().for_each(|problem| problems.push(problem.clone()));
     problems.or(config)
 }
 

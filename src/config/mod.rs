@@ -32,7 +32,7 @@ pub mod units;
 mod tests;
 
 pub use effective::effective;
-pub use load::{load, parse};
+pub use load::{load, load_and, parse};
 pub use problem::{Problem, Problems};
 
 /// The whole configuration.

@@ -7,7 +7,10 @@ use super::client;
 
 /// One scrape: values by name and labels.
 #[derive(Clone, Debug, Default)]
-pub struct Metrics(BTreeMap<(String, BTreeMap<String, String>), f64>);
+pub struct Metrics(BTreeMap<Series, f64>);
+
+/// A name, without `tailsieve_`, and labels.
+type Series = (String, BTreeMap<String, String>);
 
 /// The ledger of spans at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +39,7 @@ impl Metrics {
         Self(rows.map(|row| Self::row(row).unwrap_or_else(|| panic!("no metric: {row}"))).collect())
     }
 
-    fn row(row: &str) -> Option<((String, BTreeMap<String, String>), f64)> {
+    fn row(row: &str) -> Option<(Series, f64)> {
         let (series, value) = row.rsplit_once(' ')?;
         let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
         let mut labels = labels.strip_suffix('}')?;

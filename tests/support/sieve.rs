@@ -170,6 +170,7 @@ impl Sieve {
 }
 
 impl Drop for Sieve {
+    #[allow(clippy::print_stderr, reason = "what it said helps to see why a proof failed")]
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
