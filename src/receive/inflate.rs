@@ -34,6 +34,8 @@ pub(super) enum InflateError {
     Room,
 }
 
+/// The first bytes of a gzip member.
+const GZIP_MAGIC: [u8; 3] = *b"\x1f\x8b\x08";
 /// The shortest gzip member: header, empty block, trailer.
 const GZIP_SHORTEST: usize = 18;
 /// No deflate stream inflates to more than this many times its length.
@@ -70,13 +72,17 @@ impl Encoding {
 pub(super) fn first_capacity(encoding: Encoding, body: &[u8], limit: usize) -> Result<usize, Outcome> {
     let claimed = match encoding {
         Encoding::Identity => Some(body.len()),
-        // The size of the last member, modulo 2^32.
-        Encoding::Gzip => body.last_chunk().map(|size| u32::from_le_bytes(*size) as usize),
+        // The size of the last member, modulo 2^32. What is no gzip, or too short for its claim, claims nothing: it is to be
+        // told that it does not inflate, not that it is too large.
+        Encoding::Gzip => body.last_chunk().filter(|_| body.starts_with(&GZIP_MAGIC)).map(|size| {
+            let claimed = u32::from_le_bytes(*size) as usize;
+            claimed.min(body.len().saturating_mul(DEFLATE_RATIO))
+        }),
         Encoding::Zstd => zstd::bulk::Decompressor::upper_bound(body),
     };
     match claimed {
         Some(claimed) if claimed > limit => Err(Outcome::TooLarge(limit)),
-        Some(claimed) if encoding == Encoding::Gzip => Ok(claimed.min(body.len().saturating_mul(DEFLATE_RATIO))),
+        Some(claimed) if encoding == Encoding::Gzip => Ok(claimed),
         // A small frame may claim much: it is given it in steps.
         Some(claimed) => Ok(claimed.min(body.len().saturating_mul(64).max(LEAST))),
         None => Ok(body.len().saturating_mul(4).max(LEAST).min(limit)),
@@ -133,7 +139,7 @@ fn gunzip(context: &mut Decompressor, mut body: &[u8], room: &mut [u8]) -> Resul
 fn member_end(body: &[u8], out: &[u8]) -> Result<usize, InflateError> {
     let len = (out.len() as u32).to_le_bytes();
     let mut checksum = None;
-    for at in memmem::find_iter(body, b"\x1f\x8b\x08").filter(|at| *at >= GZIP_SHORTEST) {
+    for at in memmem::find_iter(body, &GZIP_MAGIC).filter(|at| *at >= GZIP_SHORTEST) {
         let front = body.get(..at).unwrap_or_default();
         if let Some(front) = front.strip_suffix(&len)
             && front.ends_with(&checksum.get_or_insert_with(|| libdeflater::crc32(out)).to_le_bytes())

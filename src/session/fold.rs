@@ -38,15 +38,11 @@ impl Open {
     /// Folds one span in. `arrived.span.turn` and `.segment` are set; the segment is held.
     pub(super) fn fold(&mut self, arrived: &ArrivedSpan, held: &Held, names: &mut Names, now: Nanos) -> Folded {
         let span = arrived.span;
-        let hash = hash_of(&self.hasher, &span);
-        if self.holds(&span, hash, held) {
+        let place = self.spans.len() as u32;
+        if !self.enter(&span, place, held) {
             return Folded::Duplicate;
         }
-        let place = self.spans.len() as u32;
         self.spans.push(span);
-        let (spans, hasher) = (&self.spans, &self.hasher);
-        let rehash = |at: &u32| spans.get(*at as usize).map_or(0, |span| hash_of(hasher, span));
-        self.index.insert_unique(hash, place, rehash);
         self.fold_parents(arrived);
         self.fold_turn(arrived, place, held, now);
         self.fold_facts(arrived, held, names);
@@ -55,15 +51,27 @@ impl Open {
         Folded::Held
     }
 
-    fn holds(&self, span: &SpanRef, hash: u64, held: &Held) -> bool {
+    /// Notes that the span will be at `place`; `false` when it is held already, byte by byte. Spans of the same ids are
+    /// looked for by their bytes, so that any number of them cost no more than others.
+    fn enter(&mut self, span: &SpanRef, place: u32, held: &Held) -> bool {
+        let (spans, hasher) = (&self.spans, &self.hasher);
         let bytes = |span: &SpanRef| held.bytes(span.segment, span.start, span.len);
-        let same = |at: &u32| {
-            self.spans.get(*at as usize).is_some_and(|known| {
-                (known.span_id, known.turn, known.len) == (span.span_id, span.turn, span.len)
-                    && bytes(known) == bytes(span)
-            })
+        let namesake = |known: &SpanRef| (known.span_id, known.turn) == (span.span_id, span.turn);
+        let is = |at: &u32, what: &dyn Fn(&SpanRef) -> bool| spans.get(*at as usize).is_some_and(what);
+        let same = |known: &SpanRef| namesake(known) && known.len == span.len && bytes(known) == bytes(span);
+        let hash = hash_of(hasher, span);
+        let Some(first) = self.index.find(hash, |at| is(at, &namesake)) else {
+            let rehash = |at: &u32| spans.get(*at as usize).map_or(0, |span| hash_of(hasher, span));
+            self.index.insert_unique(hash, place, rehash);
+            return true;
         };
-        self.index.find(hash, same).is_some()
+        let content = |span: &SpanRef| std::hash::BuildHasher::hash_one(hasher, bytes(span));
+        if is(first, &same) || self.variants.find(content(span), |at| is(at, &same)).is_some() {
+            return false;
+        }
+        let rehash = |at: &u32| spans.get(*at as usize).map_or(0, content);
+        self.variants.insert_unique(content(span), place, rehash);
+        true
     }
 
     fn has(&self, turn: u32, id: SpanId) -> bool {

@@ -30,8 +30,10 @@ pub(super) struct Open {
     pub(super) spans: Vec<SpanRef>,
     /// What settles each turn; beside `facts.turns`.
     pub(super) turns: Vec<OpenTurn>,
-    /// Spans by turn and id: where a span is held, and whether a parent came.
+    /// Spans by turn and id, the first of each: where a span is held, and whether a parent came.
     pub(super) index: HashTable<u32>,
+    /// Spans by their bytes, where others have the same ids.
+    pub(super) variants: HashTable<u32>,
     /// Parents that have not come, by turn and id.
     pub(super) missing: HashMap<(u32, SpanId), Waiting, RandomState>,
     /// Of `index`.
@@ -117,6 +119,7 @@ impl Open {
             spans: Vec::new(),
             turns: Vec::new(),
             index: HashTable::new(),
+            variants: HashTable::new(),
             missing: HashMap::default(),
             hasher: RandomState::default(),
             arrived: (now, now),

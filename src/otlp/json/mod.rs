@@ -36,6 +36,9 @@ enum Step {
     Index(usize),
 }
 
+/// Most steps of a path that are told.
+const LONGEST_PATH: usize = 24;
+
 // === impl JsonError ===
 
 impl JsonError {
@@ -48,10 +51,15 @@ impl JsonError {
         self
     }
 
-    /// The way to the fault, as `resourceSpans[0].scopeSpans[2]`; empty for the document itself.
+    /// The way to the fault, as `resourceSpans[0].scopeSpans[2]`; empty for the document itself. Of a very long way only the
+    /// beginning, so that what is wrong is not lost behind it.
     pub fn path(&self) -> String {
         let mut path = String::new();
-        for step in self.steps.iter().rev() {
+        for (number, step) in self.steps.iter().rev().enumerate() {
+            if number == LONGEST_PATH {
+                path.push_str("...");
+                break;
+            }
             match step {
                 Step::Field(name) if path.is_empty() => path.push_str(name),
                 Step::Field(name) => path.extend([".", name]),

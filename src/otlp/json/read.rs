@@ -95,7 +95,7 @@ fn integer<T: FromStr + TryFrom<i128>>(cursor: &mut Cursor<'_>) -> Result<T> {
     let text = number_or_text(cursor, "a whole number or a string of one")?;
     let whole = text.parse().ok().or_else(|| T::try_from(whole(&text)?).ok());
     whole.ok_or_else(|| match double_of(&text) {
-        Some(number) if number.fract() != 0.0 => cursor.error("not a whole number"),
+        Some(number) if number.is_finite() && number.fract() != 0.0 => cursor.error("not a whole number"),
         Some(_) => cursor.error("number out of range"),
         None => cursor.error("string is not a number"),
     })

@@ -45,6 +45,12 @@ fn malformed(encoding: Encoding, body: &[u8]) -> bool {
 }
 
 #[test]
+fn what_is_no_gzip_is_malformed_whatever_its_end_claims() {
+    assert!(malformed(Encoding::Gzip, &[b'x'; 5000]));
+    assert!(malformed(Encoding::Gzip, &[&b"\x1f\x8b\x08"[..], &[0xff; 300]].concat()));
+}
+
+#[test]
 fn one_member_is_inflated_into_exactly_its_room() {
     let bytes = b"span ".repeat(10_000);
     assert_eq!(whole(Encoding::Gzip, &gzip(&bytes), 1 << 20), (Ok(bytes.clone()), bytes.len()));
@@ -82,14 +88,22 @@ fn gzip_that_is_cut_damaged_or_followed_by_anything_is_refused() {
 
 #[test]
 fn a_trailer_that_claims_too_much_is_refused_before_inflating() {
-    let mut body = gzip(b"little");
-    let end = body.len();
-    body[end - 4..].copy_from_slice(&u32::MAX.to_le_bytes());
-    assert_eq!(whole(Encoding::Gzip, &body, 1 << 20), (Err(Outcome::TooLarge(1 << 20)), 0));
-    // Within the limit, but more than deflate can: no more room than it can need.
-    body[end - 4..].copy_from_slice(&(1_u32 << 19).to_le_bytes());
-    let (refused, room) = whole(Encoding::Gzip, &body, 1 << 20);
-    assert!(matches!(refused, Err(Outcome::Malformed(_))) && room <= body.len() * DEFLATE_RATIO);
+    let claiming = |bytes: &[u8], claim: u32| {
+        let mut body = gzip(bytes);
+        let end = body.len();
+        body[end - 4..].copy_from_slice(&claim.to_le_bytes());
+        body
+    };
+    let noise: Vec<u8> =
+        (0..512_u64).flat_map(|n| xxhash_rust::xxh3::xxh3_64(&n.to_le_bytes()).to_le_bytes()).collect();
+    let large = claiming(&noise, u32::MAX);
+    assert_eq!(whole(Encoding::Gzip, &large, 1 << 20), (Err(Outcome::TooLarge(1 << 20)), 0));
+    // More than deflate can: a lie, and no more room than it can need.
+    for claim in [1 << 19, u32::MAX] {
+        let little = claiming(b"little", claim);
+        let (refused, room) = whole(Encoding::Gzip, &little, 1 << 20);
+        assert!(matches!(refused, Err(Outcome::Malformed(_))) && room <= little.len() * DEFLATE_RATIO);
+    }
 }
 
 #[test]
