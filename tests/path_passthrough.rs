@@ -124,3 +124,13 @@ async fn a_request_that_could_not_be_passed_on_is_told_at_the_stop() {
     let stopped = sieve.stop().await;
     assert_eq!(stopped.code, Some(3), "{stopped}");
 }
+
+#[tokio::test]
+async fn a_request_that_was_refused_for_good_is_counted() {
+    let backend = backend::start().await;
+    backend.answers(Answer::Refuse);
+    let sieve = sieve::new().exporter("otlp_grpc/a", &backend).with("passthrough: {logs: [otlp_grpc/a]}").run().await;
+    let grpc = client::grpc(sieve.grpc).await;
+    assert_eq!(grpc.export(LOGS, &odd(&logs("lost")), Encoding::Plain).await.code, tonic::Code::Ok);
+    sieve.scrape_when("it is counted", |metrics| metrics.sum("exporter_failed_passthrough", &[]) == 1.0).await;
+}

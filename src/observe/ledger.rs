@@ -138,6 +138,8 @@ pub struct LaneCounts {
     pub requests: u64,
     /// Requests that failed and were tried again.
     pub retries: u64,
+    /// Requests of logs and metrics that were given up.
+    pub failed_passthrough: u64,
     /// Encoded bytes sent, before compression.
     pub sent_bytes: u64,
 }

@@ -109,7 +109,10 @@ impl Lane {
 
     fn failed(&self, batch: &Batch, message: &str) {
         let spans = batch.spans();
-        self.settle(batch, |counts| counts.failed += spans);
+        self.settle(batch, |counts| {
+            counts.failed += spans;
+            counts.failed_passthrough += batch.passed();
+        });
         if let Some(count) = self.notices.failed.due(spans.spans, Instant::now()) {
             error!(exporter = self.name(), spans = count, signal = ?batch.signal, "not delivered: {message}");
         }

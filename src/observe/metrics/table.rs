@@ -191,6 +191,13 @@ pub(super) const METRICS: &[Metric] = &[
     counter("exporter_retries", "{requests}", LANE, "Requests that failed and were tried again.", |s, r| {
         per_lane(s, r, |lane| lane.retries)
     }),
+    counter(
+        "exporter_failed_passthrough",
+        "{requests}",
+        LANE,
+        "Requests of logs and metrics that were given up.",
+        |s, r| per_lane(s, r, |lane| lane.failed_passthrough),
+    ),
     counter("exporter_sent_bytes", BYTES, LANE, "Encoded bytes sent, before compression.", |s, r| {
         per_lane(s, r, |lane| lane.sent_bytes)
     }),
@@ -232,6 +239,9 @@ pub(super) const METRICS: &[Metric] = &[
     }),
     gauge("log_limit_bytes", BYTES, NONE, "Most bytes that the log may take.", |s, r| r.one(s.log.limit)),
     counter("log_appended_bytes", BYTES, NONE, "Bytes appended to the log.", |s, r| r.one(s.log.appended)),
+    gauge("log_live_bytes", BYTES, NONE, "Of the bytes held in the log, those that a session wants.", |s, r| {
+        r.one(s.log.live)
+    }),
     counter("log_copied_bytes", BYTES, NONE, "Bytes copied forward in the log.", |s, r| r.one(s.log.copied)),
     gauge("table_bytes", BYTES, NONE, "Bytes of the tables of open sessions, estimated.", |s, r| {
         r.one(s.total.table_bytes)
