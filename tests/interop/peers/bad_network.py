@@ -85,7 +85,8 @@ def stalls_and_resets() -> str:
     spans, repeats = came_once(received, traffic)
     # A request whose answer was lost is rightly sent again; without a further attempt nothing may come twice.
     check(repeats <= retries, f"{repeats} batches came twice with {retries} further attempts")
-    return f"{spans} spans, none lost, {repeats} batches doubled, {retries} further attempts, {proxy.ended} connections ended"
+    attempts = f"{retries} further attempts, {proxy.ended} connections ended"
+    return f"{spans} spans, none lost, {repeats} batches doubled, {attempts}"
 
 
 def refused(how: str, seed: int) -> tuple[list[dict], Traffic, int, int]:

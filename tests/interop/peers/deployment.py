@@ -83,7 +83,8 @@ def kubernetes() -> str:
     # Everything that selects pods selects these, and every named port is one of theirs.
     labels = workload["template"]["metadata"]["labels"]
     equal(workload["selector"]["matchLabels"], labels, "selector of the StatefulSet")
-    equal(kinds["PodDisruptionBudget", "tailsieve"]["spec"]["selector"]["matchLabels"], labels, "selector of the budget")
+    budget = kinds["PodDisruptionBudget", "tailsieve"]["spec"]
+    equal(budget["selector"]["matchLabels"], labels, "selector of the budget")
     services = [one for one in manifests if one["kind"] == "Service"]
     equal(len(services), 2, "Services")
     for service in services:
@@ -115,7 +116,8 @@ def systemd() -> str:
     check(not about_us, f"systemd-analyze: {' '.join(about_us)}")
     printed = effective(world.DEPLOY / "tailsieve.yaml", world.DEPLOY / "exporters" / "jaeger.yaml")
     stop = re.search(r"^TimeoutStopSec=(\d+)s$", text, re.MULTILINE)
-    check(stop and float(stop[1]) > seconds(printed, "shutdown_timeout"), "TimeoutStopSec is no longer than shutdown_timeout")
+    longer = stop and float(stop[1]) > seconds(printed, "shutdown_timeout")
+    check(longer, "TimeoutStopSec is no longer than shutdown_timeout")
     return "no complaint"
 
 
@@ -141,10 +143,12 @@ def dockerfile() -> str:
                 check((world.ROOT / source).exists(), f"COPY {source}: there is no such thing")
                 check(source in allowed, f"COPY {source}: is ignored by Dockerfile.dockerignore")
                 put(world.ROOT / source, context / source)
-    run("cargo metadata", ["cargo", "metadata", "--offline", "--no-deps", "--format-version", "1"], {**os.environ}, context)
+    metadata = ["cargo", "metadata", "--offline", "--no-deps", "--format-version", "1"]
+    run("cargo metadata", metadata, {**os.environ}, context)
     for source in (context / "src").rglob("*.rs"):
         for included in re.findall(r'include_(?:str|bytes)!\(\s*"([^"]+)"', source.read_text()):
-            check((source.parent / included).is_file(), f"{source.relative_to(context)} includes {included}, not copied")
+            there = (source.parent / included).is_file()
+            check(there, f"{source.relative_to(context)} includes {included}, which is not copied")
 
     # It listens where it says.
     settings = dict(pair.split("=") for word, rest in words if word == "ENV" for pair in rest)

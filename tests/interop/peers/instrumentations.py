@@ -31,7 +31,8 @@ def three_turns(kind: str, program: str, scope: str, *arguments: str) -> str:
     model.kill()
     turns = [line for line in output.splitlines() if line.startswith("turn ")]
     equal([" broke off" in line for line in turns], [False, True, False], f"turns that broke off in {turns}")
-    check(any(span["scope"].startswith(scope) for span in told), f"no span of {scope}: {[span['scope'] for span in told]}")
+    scopes = {span["scope"] for span in told}
+    check(any(name.startswith(scope) for name in scopes), f"no span of {scope}, but of {scopes}")
     return compare(told, read_file(sieve.kept), f"{kind}-1")
 
 

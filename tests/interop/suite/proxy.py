@@ -108,9 +108,9 @@ class Proxy:
         for side in pair:
             try:
                 if hard:
+                    # The reset goes out with the last reference to the socket, which a reading thread holds: wake it.
                     side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
-                else:
-                    side.shutdown(socket.SHUT_RDWR)
+                side.shutdown(socket.SHUT_RD if hard else socket.SHUT_RDWR)
             except OSError:
                 pass
             side.close()

@@ -47,7 +47,7 @@ class Made:
 def made(output: str) -> list[Made]:
     """What a program says it made."""
     lines = [line.split("\t") for line in output.splitlines() if line.startswith("span\t")]
-    found = [Made(trace, span, parent.replace("-", ""), name, session) for _, trace, span, parent, name, session in lines]
+    found = [Made(trace, id, parent.replace("-", ""), name, session) for _, trace, id, parent, name, session in lines]
     equal(len(found), 2 * SPANS, "spans that the program made")
     check(all(re.fullmatch("[0-9a-f]{32}", span.trace) for span in found), "a trace id is not one")
     return found

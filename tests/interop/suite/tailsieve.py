@@ -58,7 +58,8 @@ class Tailsieve:
         arguments = [part for file in files for part in ("--config", file)]
         self.process = Process("tailsieve", [binary, "run", *arguments], world.environment(**settings | env))
         ready = world.wait_for(self._ready, "ready line of tailsieve", 30)
-        address = {key: re.search(r"127\.0\.0\.1:\d+", ready[key]).group() for key in ("grpc", "http", "metrics", "health")}
+        listeners = ("grpc", "http", "metrics", "health")
+        address = {key: re.search(r"127\.0\.0\.1:\d+", ready[key]).group() for key in listeners}
         self.grpc, self.http = address["grpc"], address["http"]
         self.metrics_url = f"http://{address['metrics']}/metrics"
         self.health_url = f"http://{address['health']}"

@@ -15,7 +15,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-func start(ctx context.Context, tracer trace.Tracer, whose, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+func start(
+	ctx context.Context, tracer trace.Tracer, whose, name string, options ...trace.SpanStartOption,
+) (context.Context, trace.Span) {
 	parent := "-"
 	if outer := trace.SpanContextFromContext(ctx); outer.IsValid() {
 		parent = outer.SpanID().String()

@@ -1,4 +1,4 @@
-"""An agent of pydantic-ai with its own instrumentation, three turns of one conversation, the second of which breaks off.
+"""An agent of pydantic-ai with its own instrumentation: three turns of one conversation, the second breaks off.
 
 Arguments: session id, address of the model server.
 """

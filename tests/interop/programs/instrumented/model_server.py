@@ -1,6 +1,7 @@
 """A model server for tests: streams chat completions as OpenAI's API does, and hangs up half-way when told to.
 
-Argument: port. A request to /broken/v1/chat/completions is broken off in the middle of its stream; /whole/v1/... is not.
+Argument: port. A request to /broken/v1/chat/completions is broken off in the middle of its stream, one to /whole/v1/...
+is not.
 """
 
 import json

@@ -23,7 +23,8 @@ refusals = 0
 class Backend(trace_service_pb2_grpc.TraceServiceServicer):
     def Export(self, request, context):
         global refusals
-        spans = sorted(span.span_id.hex() for rs in request.resource_spans for ss in rs.scope_spans for span in ss.spans)
+        scopes = [scope for resource in request.resource_spans for scope in resource.scope_spans]
+        spans = sorted(span.span_id.hex() for scope in scopes for span in scope.spans)
         with lock:
             taken = refusals >= 2
             refusals += not taken
