@@ -66,7 +66,7 @@ async fn bytes_that_are_no_protocol_end_their_own_connection_only() {
         }
         victim.serves().await;
     }
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 /// A request and its reset, on stream after stream.
@@ -109,13 +109,13 @@ async fn http_1_that_is_malformed_is_answered_or_cut() {
             "{what}: {line}"
         );
     }
-    // Whoever hangs up in the middle of a body leaves nothing behind; `is_well` looks at what is in flight.
+    // Whoever hangs up in the middle of a body leaves nothing behind; `stays_well` looks at what is in flight.
     for _ in 0..50 {
         let mut stream = TcpStream::connect(victim.sieve.http).await.unwrap();
         let whole = post("/v1/traces", &format!("content-type: {JSON}\r\n"), &[b'x'; 100_000]);
         stream.write_all(&whole[..50_000]).await.unwrap();
     }
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn clients_that_drip_keep_nobody_waiting() {
     let scrape = victim.sieve.scrape().await;
     assert!(scrape.count("receiver_in_flight_bytes", &[]) >= 50 * 100_000, "they are admitted by what they claim");
     drips.iter().for_each(tokio::task::JoinHandle::abort);
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 /// Sends the first `at` bytes at once, and one a second from there.

@@ -81,7 +81,7 @@ async fn json_of_the_wrong_shape_is_told_what_is_wrong() {
     }
     let not_utf8 = [with(r#""status":{"message":"""#).as_bytes(), b"\xff"].concat();
     refused_http("bytes", &http.export("/v1/traces", JSON, &not_utf8, Encoding::Plain).await, 400, "");
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn json_that_is_odd_but_allowed_is_taken() {
     }
     let taken = victim.backend.spans_when("they come", |spans| spans.len() >= 3).await;
     assert!(taken.iter().any(|span| span.span.name == "second"));
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 #[tokio::test]
@@ -122,5 +122,5 @@ async fn json_cut_anywhere_or_with_any_byte_changed_does_no_harm() {
         let reply = http.export("/v1/traces", JSON, &changed, Encoding::Plain).await;
         assert!(reply.status == 200 || reply.status == 400, "{at}: {reply:?}");
     }
-    victim.is_well().await;
+    victim.stays_well().await;
 }

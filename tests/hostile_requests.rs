@@ -49,14 +49,15 @@ async fn a_request_that_is_cut_anywhere_is_told_so() {
         }
     }
     grpc.export(TRACES, &recording, Encoding::Plain).await.accepted();
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 #[tokio::test]
 async fn bad_spans_are_refused_by_partial_success_and_their_neighbours_come_through() {
     let victim = hostile::start().await;
     let id = |len| vec![7; len];
-    let bad: [(&str, fn(&mut Span, Vec<u8>), Vec<u8>); 9] = [
+    type Bad = (&'static str, fn(&mut Span, Vec<u8>), Vec<u8>);
+    let bad: [Bad; 9] = [
         ("trace_id has 15 bytes", |span, id| span.trace_id = id, id(15)),
         ("trace_id has 17 bytes", |span, id| span.trace_id = id, id(17)),
         ("trace_id has 0 bytes", |span, id| span.trace_id = id, id(0)),
@@ -84,7 +85,7 @@ async fn bad_spans_are_refused_by_partial_success_and_their_neighbours_come_thro
     assert!(names.iter().all(|span| !["2", "3", "9"].iter().any(|end| span.span.name.ends_with(&format!(" {end}")))));
     let scrape = victim.sieve.scrape().await;
     assert_eq!(scrape.ledger().refused, 3 * bad.len() as u64);
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 #[tokio::test]
@@ -108,7 +109,7 @@ async fn sizes_that_are_claimed_are_refused_before_anything_is_read_or_reserved(
         let answer = victim.raw(head.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{len}: {answer}");
     }
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 #[tokio::test]
@@ -145,7 +146,7 @@ async fn bombs_are_stopped_at_the_limit() {
         println!("{what}: {} bytes, {:?} for three", bomb.len(), started.elapsed());
         assert!(started.elapsed() < Duration::from_secs(15), "{what}: {:?}", started.elapsed());
     }
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 #[tokio::test]
@@ -180,7 +181,7 @@ async fn values_that_nest_without_end_and_text_that_is_none_are_refused_span_by_
     }
     let scrape = victim.sieve.scrape().await;
     assert_eq!(scrape.ledger().refused, count as u64);
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 /// A span with a value of arrays in arrays.
@@ -251,7 +252,7 @@ async fn whoever_asks_for_what_is_not_there_is_told_so() {
     http.export("/v1/traces", JSON, b"{}", Encoding::Plain).await.accepted();
     refused_http("empty", &http.export("/v1/traces", JSON, b"", Encoding::Plain).await, 400, "text ends");
     victim.serves().await;
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 #[tokio::test]
@@ -275,5 +276,5 @@ async fn a_request_of_more_spans_than_the_memory_allows_is_refused_whole() {
     grpc.export(TRACES, &many(10_000), Encoding::Plain).await.accepted();
     let look = async || Some(victim.sieve.scrape().await.ledger()).filter(|ledger| ledger.duplicate == 9_999);
     eventually("copies of one span are one", look, async || format!("{:#?}", victim.sieve.scrape().await)).await;
-    victim.is_well().await;
+    victim.stays_well().await;
 }

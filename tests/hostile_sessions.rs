@@ -30,7 +30,7 @@ async fn a_session_id_with_ten_thousand_open_traces_is_given_up_and_all_its_span
     assert_eq!(spans.len(), 10_002);
     let scrape = victim.sieve.scrape().await;
     assert!(scrape.count("session_crowded_ids", &[]) >= 9_000, "{scrape:#?}");
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_span_with_a_hundred_thousand_attributes_comes_through_whole() {
     let spans = victim.backend.spans_when("it comes", |spans| spans.len() == 3).await;
     let large = spans.iter().find(|span| span.span.name == "large").unwrap();
     assert!(large.span.attributes.len() >= 100_000 && value(&large.span, "key.99999").is_some());
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_hundred_thousand_copies_of_a_span_are_one_and_variants_are_bounded_by
     assert_eq!(ledger.duplicate as usize + copies, 100_000);
     assert!(ledger.duplicate > 90_000, "{ledger:?}");
     assert!(scrape.count("verdicts", &[("reason", "max_spans")]) >= 1, "{scrape:#?}");
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn times_and_tracestates_may_be_nonsense() {
     let spans = victim.backend.spans_when("all come", |spans| spans.len() >= count).await;
     assert_eq!(spans.len(), count);
     assert!(spans.iter().any(|span| (span.span.start_time_unix_nano, span.span.end_time_unix_nano) == (u64::MAX, 0)));
-    victim.is_well().await;
+    victim.stays_well().await;
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ impl Victim {
     }
 
     /// That it is alive and serves, has not panicked, balances, and has given back what memory it took.
-    pub async fn is_well(mut self) {
+    pub async fn stays_well(mut self) {
         self.serves().await;
         let pid = self.sieve.pid();
         let flat = async || Some(resident(pid)?).filter(|bytes| *bytes <= self.before + GROWTH);
