@@ -8,7 +8,9 @@ use bytes::Bytes;
 
 use crate::clock::Nanos;
 use crate::log::{Record, Segment};
+use crate::otlp::join::Piece;
 use crate::otlp::span::{SpanId, TraceId};
+use crate::otlp::walk::{Place, Range};
 
 mod session;
 
@@ -203,4 +205,33 @@ impl ArrivedSpan {
         error_type: Text { start: 0, len: 0 },
         incoming_rv: u64::MAX,
     };
+}
+
+// === impl SpanRef ===
+
+impl SpanRef {
+    /// Where the span stands in its segment.
+    pub fn place(&self) -> Place {
+        let at = |start| Range { start, len: 0 };
+        Place {
+            resource_spans: at(self.resource_spans),
+            scope_spans: at(self.scope_spans),
+            span: Range { start: self.start, len: self.len },
+            spans_last: self.spans_last,
+        }
+    }
+
+    /// The span as a piece to be joined, as it is.
+    pub fn piece(self, segment: &[u8]) -> Piece<'_> {
+        Piece {
+            segment,
+            resource_spans: self.resource_spans,
+            scope_spans: self.scope_spans,
+            start: self.start,
+            len: self.len,
+            spans_last: self.spans_last,
+            append: &[],
+            without: &[],
+        }
+    }
 }

@@ -48,16 +48,8 @@ impl Enricher {
         for ((span, end), rewritten) in kept.spans.iter().zip(appended.ends).zip(&appended.rewritten) {
             let append = appended.bytes.get(begin..end).unwrap_or_default();
             begin = end;
-            pieces.push(Piece {
-                segment: segment(kept, span),
-                resource_spans: span.resource_spans,
-                scope_spans: span.scope_spans,
-                start: span.start,
-                len: span.len,
-                spans_last: span.spans_last,
-                append,
-                without: if *rewritten { &names } else { &[] },
-            });
+            let without: &[&str] = if *rewritten { &names } else { &[] };
+            pieces.push(Piece { append, without, ..span.piece(segment(kept, span)) });
         }
         join(&pieces, self.parcel_bytes, &mut |joined| {
             emit(Parcel { bytes: Bytes::from(joined.bytes), spans: joined.spans, span_bytes: joined.span_bytes });

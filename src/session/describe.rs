@@ -6,7 +6,7 @@ use crate::genai::session_keys::SessionKeys;
 use crate::otlp::keys::KeyTable;
 use crate::otlp::span::STATUS_ERROR;
 use crate::otlp::tracestate;
-use crate::otlp::walk::{Place, Range, Visit, revisit};
+use crate::otlp::walk::{Visit, revisit};
 
 /// What spans are read by: compiled once, shared by all threads.
 #[derive(Debug)]
@@ -80,18 +80,5 @@ impl Frame<'_> {
         let start = (text.as_ptr() as usize).saturating_sub(self.bytes.as_ptr() as usize);
         let cut = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Text { start: self.offset.saturating_add(cut(start)), len: cut(text.len()) }
-    }
-}
-
-impl SpanRef {
-    /// Where the span stands in its segment.
-    pub fn place(&self) -> Place {
-        let at = |start| Range { start, len: 0 };
-        Place {
-            resource_spans: at(self.resource_spans),
-            scope_spans: at(self.scope_spans),
-            span: Range { start: self.start, len: self.len },
-            spans_last: self.spans_last,
-        }
     }
 }

@@ -7,7 +7,7 @@
 use super::shard::Shard;
 use crate::flow::SpanRef;
 use crate::log::{LogUsage, RecordKind};
-use crate::otlp::join::{Piece, copy_forward};
+use crate::otlp::join::copy_forward;
 
 /// The log is let grow to this share of its limit before anything is copied: memory that is not short is not saved.
 const FREE_SHARE: f64 = 0.25;
@@ -86,22 +86,6 @@ impl Shard {
             }
         }
         self.release(&spans, false);
-    }
-}
-
-impl SpanRef {
-    /// The span as a piece to be joined, as it is.
-    pub(super) fn piece(self, segment: &[u8]) -> Piece<'_> {
-        Piece {
-            segment,
-            resource_spans: self.resource_spans,
-            scope_spans: self.scope_spans,
-            start: self.start,
-            len: self.len,
-            spans_last: self.spans_last,
-            append: &[],
-            without: &[],
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use super::mail::{Message, Moved};
 use super::open::Open;
-use super::shard::Shard;
+use super::shard::{Shard, size};
 use crate::clock::Nanos;
 use crate::flow::{ArrivedSpan, ArrivedTrace, SessionKey, SpanRef};
 use crate::observe::ledger::Spans;
@@ -32,20 +32,15 @@ impl Shard {
     pub(super) fn adopt(&mut self, moved: Moved) {
         let Moved { trace, arrived, spans, segments } = moved;
         let slots: Vec<u32> = segments.iter().map(|(segment, copied)| self.held.hold(segment, *copied)).collect();
-        let mut described = Vec::with_capacity(spans.len());
+        let mut taken = Vec::with_capacity(spans.len());
         for mut span in spans {
-            let size = Spans::new(1, u64::from(span.len));
-            self.counts.moved_in += size;
+            let bytes = u64::from(span.len);
+            self.counts.moved_in += Spans::new(1, bytes);
             span.segment = slots.get(span.segment as usize).copied().unwrap_or(u32::MAX);
-            self.held.add(span.segment, 1, size.bytes);
-            match self.site.lens.describe_again(&span, self.held.segment_bytes(span.segment)) {
-                Some(span) => described.push(span),
-                None => {
-                    self.counts.lost += size;
-                    self.held.remove(span.segment, 1, size.bytes, false);
-                }
-            }
+            self.held.add(span.segment, 1, bytes);
+            taken.push(span);
         }
+        let mut described = self.read_again(&taken);
         self.trace(trace, &mut described, arrived);
         slots.into_iter().for_each(|slot| self.held.let_go_if_unused(slot));
     }
@@ -69,10 +64,23 @@ impl Shard {
         if self.site.directory.shard_of(key) != self.site.id {
             return self.send_on(trace, spans, arrived);
         }
-        let lens = self.site.lens.clone();
-        let read = |span: &SpanRef| lens.describe_again(span, self.held.segment_bytes(span.segment));
-        let mut described: Vec<ArrivedSpan> = spans.iter().filter_map(read).collect();
+        let mut described = self.read_again(&spans);
         self.trace(trace, &mut described, arrived);
+    }
+
+    /// Reads held spans again from their segments. What does not read back is let go of and counted as lost.
+    fn read_again(&mut self, spans: &[SpanRef]) -> Vec<ArrivedSpan> {
+        let mut described = Vec::with_capacity(spans.len());
+        for span in spans {
+            match self.site.lens.describe_again(span, self.held.segment_bytes(span.segment)) {
+                Some(span) => described.push(span),
+                None => {
+                    self.counts.lost += Spans::new(1, u64::from(span.len));
+                    self.held.remove(span.segment, 1, u64::from(span.len), false);
+                }
+            }
+        }
+        described
     }
 
     /// Folds a session anew from its records, without the turn that was taken out of it.
@@ -93,9 +101,11 @@ impl Shard {
                 }
             }
         }
-        for span in &spans {
-            let described = self.site.lens.describe_again(span, self.held.segment_bytes(span.segment));
-            if let (Some(mut arrived), Some((turn, last))) = (described, numbers.get(&span.turn)) {
+        let described = self.read_again(&spans);
+        self.counts.held -= Spans::new(spans.len() as u64, spans.iter().map(|span| u64::from(span.len)).sum());
+        self.counts.held += size(&described);
+        for mut arrived in described {
+            if let Some((turn, last)) = numbers.get(&arrived.span.turn) {
                 arrived.span.turn = *turn;
                 open.fold(&arrived, &self.held, &mut self.names, *last);
             }
