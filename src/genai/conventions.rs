@@ -1,11 +1,17 @@
-//! The convention table as data: `config/conventions.yaml`, embedded, or the user's file in its place.
+//! The convention table as data: `config/conventions.yaml`, embedded, or the user's file in its place or in front of it.
 
-use crate::config::section::{Section, item, join};
-use crate::config::{Problems, Sourced, tree};
-use crate::otlp::keys::MAX_KEY;
+mod parse;
+mod source;
+
+use crate::config::{Problems, tree};
+
+use super::facts::{FinishReason, Operation};
+use super::stream::Outcome;
+
+pub use source::{Field, Glob, InputCounts, Kind, Place, Source, Unit, When};
 
 /// The table.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conventions {
     /// `session.id`: where a session's id stands, the highest rank first.
     pub ids: Vec<IdSource>,
@@ -25,6 +31,28 @@ pub struct Conventions {
     pub error_attributes: Vec<String>,
     /// `error_type.exception_attribute`
     pub exception_attribute: String,
+    /// `fields`: where each field stands, the highest rank first.
+    pub fields: Vec<(Field, Source)>,
+    /// `nothing`: texts that stand for nothing.
+    pub nothing: Vec<String>,
+    /// `operations.kinds`
+    pub operations: Vec<(Operation, String)>,
+    /// `operations.wrappers`
+    pub wrappers: Vec<String>,
+    /// `operations.span_names`
+    pub span_names: Vec<(Glob, Operation)>,
+    /// `operations.pseudo_tools`
+    pub pseudo_tools: Vec<String>,
+    /// `finish_reasons`
+    pub finish_reasons: Vec<(FinishReason, String)>,
+    /// `providers`
+    pub providers: Providers,
+    /// `regions`: patterns of hosts, each with its region where the pattern does not hold it.
+    pub regions: Vec<(Glob, Option<String>)>,
+    /// `errors`
+    pub errors: ErrorWords,
+    /// `producers`, the first that fits counts.
+    pub producers: Vec<Producer>,
 }
 
 /// An attribute that may hold a session's id.
@@ -34,6 +62,86 @@ pub struct IdSource {
     pub key: String,
     /// Keys to look for in the JSON object that it holds; empty when it holds the id itself.
     pub json: Vec<String>,
+}
+
+/// What providers are called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Providers {
+    /// `names`: canonical name and alias.
+    pub names: Vec<(String, String)>,
+    /// `suffixes`: what may follow a name behind a dot.
+    pub suffixes: Vec<String>,
+    /// `frameworks`: names that stand for no provider.
+    pub frameworks: Vec<String>,
+    /// `models`: patterns of models and whose they are.
+    pub models: Vec<(Glob, String)>,
+}
+
+/// What errors say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ErrorWords {
+    /// `left`: types that mean that the client left.
+    pub left: Vec<String>,
+    /// `*_messages`: what is in a status message, and the outcome that it means.
+    pub messages: Vec<(String, Outcome)>,
+    /// `rate_limit`: types that mean that the provider had no room.
+    pub rate_limit: Vec<String>,
+}
+
+/// How an instrumentation says how a call ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Producer {
+    /// What it is called here.
+    pub name: String,
+    /// Patterns of its scopes; empty for any.
+    pub scopes: Vec<Glob>,
+    /// Patterns of its spans' names; empty for any.
+    pub spans: Vec<Glob>,
+    /// An attribute that its spans have, and a text in it.
+    pub attribute: Option<(String, String)>,
+    /// How it tells streams from other calls.
+    pub streams: Streams,
+    /// A stream whose first token came says so.
+    pub tells_first_token: bool,
+    /// Usage is there from the first event on.
+    pub seeds_usage: bool,
+    /// Providers, by canonical name or `all`, whose input tokens leave out the cached ones.
+    pub exclusive: Vec<String>,
+    /// A finish reason `error` without an error means that the client left.
+    pub error_reason_is_abandoned: bool,
+    /// What keeping quiet means: the first that fits.
+    pub silent: Vec<Silence>,
+}
+
+/// How an instrumentation tells streams from other calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Streams {
+    /// It may not.
+    #[default]
+    Untold,
+    /// A call without a mark is no stream.
+    Marked,
+    /// A finished call without the time of its first token is no stream.
+    Timed,
+}
+
+/// What neither an error nor a finish reason means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Silence {
+    /// Only with this `status.code`.
+    pub status: Option<u32>,
+    /// Only with (without) usage that is no seed.
+    pub usage: Option<bool>,
+    /// Only with (without) output.
+    pub output: Option<bool>,
+    /// Only for streams (other calls).
+    pub streaming: Option<bool>,
+    /// The outcome.
+    pub says: Outcome,
+    /// Or the stream broke: an ancestor that failed tells.
+    pub or_broken: bool,
+    /// Why, in words.
+    pub why: String,
 }
 
 /// The embedded table as text.
@@ -54,94 +162,44 @@ impl Conventions {
     pub fn parse(text: &str, name: &str) -> Result<Self, Problems> {
         let root = tree::parse(text, name)?;
         let mut problems = Problems::default();
-        let mut table = Self::default();
-        let mut section = Section::new(&root, "", &mut problems);
-        let mut session = section.section("session");
-        table.ids = ids(&mut session);
-        table.resource_ids = keys(&mut session, "resource_id");
-        table.tenants = keys(&mut session, "tenant");
-        table.environments = keys(&mut session, "environment");
-        table.placeholders = texts(&mut session, "placeholders");
-        table.end_attributes = keys(&mut session, "end_attributes");
-        table.end_events = texts(&mut session, "end_events");
-        session.finish();
-        let mut error = section.section("error_type");
-        table.error_attributes = keys(&mut error, "attributes");
-        table.exception_attribute = error.string("exception_attribute").unwrap_or_default();
-        error.finish();
-        section.finish();
+        let (mut table, extends) = parse::table(&root, &mut problems);
+        if extends {
+            table.put_in_front_of(Self::embedded());
+        }
         problems.or(table)
     }
-}
 
-fn ids(session: &mut Section<'_, '_>) -> Vec<IdSource> {
-    let mut ids = Vec::new();
-    for (index, node) in session.list("id").iter().enumerate() {
-        let path = item("session.id", index);
-        if let Some(key) = node.string() {
-            check_key(session, &path, &key);
-            ids.push(IdSource { key: key.text, json: Vec::new() });
-            continue;
+    /// Puts all of `other` behind what is here already, so that this is asked first.
+    fn put_in_front_of(&mut self, other: Self) {
+        self.ids.extend(other.ids);
+        self.resource_ids.extend(other.resource_ids);
+        self.tenants.extend(other.tenants);
+        self.environments.extend(other.environments);
+        self.placeholders.extend(other.placeholders);
+        self.end_attributes.extend(other.end_attributes);
+        self.end_events.extend(other.end_events);
+        self.error_attributes.extend(other.error_attributes);
+        if self.exception_attribute.is_empty() {
+            self.exception_attribute = other.exception_attribute;
         }
-        let mut source = session.of(node, path.clone());
-        let key = source.text("key");
-        let json = texts(&mut source, "json");
-        if source.is_clean() && key.is_none() {
-            source.problem_here("names no key: must be an attribute's key, or {key: ..., json: [...]}");
-        }
-        source.finish();
-        if let Some(key) = key {
-            check_key(session, &path, &key);
-            ids.push(IdSource { key: key.text, json });
-        }
-    }
-    ids
-}
-
-fn keys(section: &mut Section<'_, '_>, name: &'static str) -> Vec<String> {
-    let texts = section.strings(name);
-    let path = join(section.path(), name);
-    for (index, key) in texts.iter().enumerate() {
-        check_key(section, &item(&path, index), key);
-    }
-    texts.into_iter().map(|key| key.text).collect()
-}
-
-fn texts(section: &mut Section<'_, '_>, name: &'static str) -> Vec<String> {
-    section.strings(name).into_iter().map(|text| text.text).collect()
-}
-
-fn check_key(section: &mut Section<'_, '_>, path: &str, key: &Sourced) {
-    if key.text.is_empty() || key.text.len() > MAX_KEY {
-        let text = format!("is {} bytes long, an attribute's key has 1 to {MAX_KEY}", key.text.len());
-        section.report(key.problem(path, 1, 1, text));
+        self.fields.extend(other.fields);
+        self.nothing.extend(other.nothing);
+        self.operations.extend(other.operations);
+        self.wrappers.extend(other.wrappers);
+        self.span_names.extend(other.span_names);
+        self.pseudo_tools.extend(other.pseudo_tools);
+        self.finish_reasons.extend(other.finish_reasons);
+        self.providers.names.extend(other.providers.names);
+        self.providers.suffixes.extend(other.providers.suffixes);
+        self.providers.frameworks.extend(other.providers.frameworks);
+        self.providers.models.extend(other.providers.models);
+        self.regions.extend(other.regions);
+        self.errors.left.extend(other.errors.left);
+        self.errors.messages.extend(other.errors.messages);
+        self.errors.rate_limit.extend(other.errors.rate_limit);
+        self.producers.extend(other.producers);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_embedded_table_reads_and_ranks_span_ids_above_conversations() {
-        let table = Conventions::parse(EMBEDDED, "conventions.yaml").unwrap();
-        let rank = |key: &str| table.ids.iter().position(|source| source.key == key).unwrap();
-        assert!(rank("session.id") < rank("gen_ai.conversation.id"));
-        assert_eq!(table.ids[rank("metadata")].json, ["session_id", "conversation_id", "thread_id"]);
-        assert_eq!(table.exception_attribute, "exception.type");
-        assert!(!table.ids.iter().any(|source| source.key == "langsmith.trace.session_id"));
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_table_is_said_with_its_place() {
-        let text = "session:\n  id: [a.b, {jsn: [x]}, '']\n  tenants: [t]\nerror_type: 5\n";
-        let problems = Conventions::parse(text, "my.yaml").unwrap_err().to_string();
-        let lines: Vec<&str> = problems.lines().collect();
-        assert_eq!(lines.len(), 5, "{problems}");
-        for (line, begin) in
-            lines.iter().zip(["my.yaml:2:", "my.yaml:2:", "my.yaml:2:", "my.yaml:3:3: session.tenants", "my.yaml:4:"])
-        {
-            assert!(line.starts_with(begin), "{problems}");
-        }
-    }
-}
+mod tests;

@@ -1,66 +1,146 @@
-//! A string value out of a JSON object in a string. SDKs cut long attributes off in the middle, so nothing is parsed as a
-//! whole: the scan goes over the top level of the object and ends where it stops making sense.
+//! A value out of JSON, or out of the repr of a Python object, in a string. SDKs cut long attributes off in the middle, so
+//! nothing is parsed as a whole: the scan goes to the value that was asked for and ends where it stops making sense.
 
 /// Longest text that is looked at, in bytes: what stands behind is not found.
-const MAX_SCAN: usize = 16 << 10;
+const MAX_SCAN: usize = 64 << 10;
+
+/// A value as it stands in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Json<'a> {
+    /// What stands between quotes, escapes as they are.
+    Text(&'a str),
+    /// A number or a name: `12`, `true`, `None`.
+    Word(&'a str),
+    /// The text from an opening bracket on.
+    Nested(&'a str),
+}
 
 /// The string at `key` on the top level of the JSON object in `text`. `None` when there is none, it is not a string, or it
 /// holds an escape.
 pub fn string_at<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    match find(text, &[key])? {
+        Json::Text(found) if !found.contains('\\') => Some(found),
+        _ => None,
+    }
+}
+
+/// The value at `path`: names of members and indexes of items.
+pub fn find<'a>(text: &'a str, path: &[impl AsRef<str>]) -> Option<Json<'a>> {
     let mut cut = text.len().min(MAX_SCAN);
     while !text.is_char_boundary(cut) {
         cut -= 1;
     }
     let text = text.get(..cut)?;
     let bytes = text.as_bytes();
-    let mut at = 0;
-    let mut depth = 0_u32;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b'"' => {
-                let (inside, end) = quoted(text, at)?;
-                let behind = skip_space(bytes, end);
-                if depth == 1 && inside == key && bytes.get(behind) == Some(&b':') {
-                    let value = skip_space(bytes, behind + 1);
-                    let (found, _) = (bytes.get(value) == Some(&b'"')).then(|| quoted(text, value))??;
-                    return (!found.contains('\\')).then_some(found);
-                }
-                at = end;
-                continue;
-            }
-            _ => {}
-        }
-        at += 1;
+    let mut at = skip_space(bytes, 0);
+    for step in path {
+        at = match bytes.get(at)? {
+            b'{' => member(text, at + 1, step.as_ref())?,
+            b'[' => element(text, at + 1, step.as_ref().parse().ok()?)?,
+            _ => return None,
+        };
     }
-    None
+    match bytes.get(at)? {
+        b'"' | b'\'' => quoted(text, at).map(|(inside, _)| Json::Text(inside)),
+        b'{' | b'[' => text.get(at..).map(Json::Nested),
+        _ => {
+            let end = skip_word(bytes, at);
+            // A word that ends with the text may have been cut off.
+            bytes.get(end)?;
+            text.get(at..end).filter(|word| !word.is_empty()).map(Json::Word)
+        }
+    }
 }
 
-/// What stands between the quote at `at` and the next, and where the next byte is.
+/// Where the value of member `key` begins, of the object whose members begin at `at`.
+fn member(text: &str, mut at: usize, key: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    loop {
+        at = skip_separators(bytes, at);
+        if !matches!(bytes.get(at)?, b'"' | b'\'') {
+            return None;
+        }
+        let (inside, end) = quoted(text, at)?;
+        at = skip_space(bytes, end);
+        if bytes.get(at) != Some(&b':') {
+            return None;
+        }
+        at = skip_space(bytes, at + 1);
+        if inside == key {
+            return Some(at);
+        }
+        at = skip_value(text, at)?;
+    }
+}
+
+/// Where item `index` begins, of the list whose items begin at `at`.
+fn element(text: &str, mut at: usize, index: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    for _ in 0..index {
+        at = skip_value(text, skip_separators(bytes, at))?;
+    }
+    at = skip_separators(bytes, at);
+    (!matches!(bytes.get(at)?, b']' | b'}')).then_some(at)
+}
+
+/// Where the value at `at` ends.
+fn skip_value(text: &str, mut at: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut depth = 0_u32;
+    loop {
+        at = match bytes.get(at)? {
+            b'"' | b'\'' => quoted(text, at)?.1,
+            b'{' | b'[' | b'(' => {
+                depth += 1;
+                at + 1
+            }
+            b'}' | b']' | b')' => {
+                depth = depth.checked_sub(1)?;
+                at + 1
+            }
+            _ if depth == 0 => match skip_word(bytes, at) {
+                end if end == at => return None,
+                end => end,
+            },
+            _ => at + 1,
+        };
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// What stands between the quote at `at` and the next of its kind, and where the next byte is.
 fn quoted(text: &str, at: usize) -> Option<(&str, usize)> {
     let bytes = text.as_bytes();
+    let quote = *bytes.get(at)?;
     let mut end = at + 1;
-    while let Some(byte) = bytes.get(end) {
-        match byte {
-            b'"' => return Some((text.get(at + 1..end)?, end + 1)),
+    loop {
+        end += memchr::memchr2(quote, b'\\', bytes.get(end..)?)?;
+        match bytes.get(end)? {
             b'\\' => end += 2,
-            _ => end += 1,
+            _ => return Some((text.get(at + 1..end)?, end + 1)),
         }
     }
-    None
 }
 
-fn skip_space(bytes: &[u8], mut at: usize) -> usize {
-    while bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
-        at += 1;
-    }
-    at
+fn skip_word(bytes: &[u8], at: usize) -> usize {
+    let word = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b'_');
+    at + bytes.get(at..).unwrap_or_default().iter().take_while(word).count()
+}
+
+fn skip_space(bytes: &[u8], at: usize) -> usize {
+    at + bytes.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+}
+
+fn skip_separators(bytes: &[u8], at: usize) -> usize {
+    let space = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b',';
+    at + bytes.get(at..).unwrap_or_default().iter().take_while(space).count()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::string_at;
+    use super::{Json, find, string_at};
 
     #[test]
     fn finds_strings_on_the_top_level_only() {
@@ -77,5 +157,32 @@ mod tests {
         for text in ["", "{", "\"", "{\"a\\", "]]]]", "{\"thread_id\":", "{\"thread_id\":\"a\\\"b\"}"] {
             assert_eq!(string_at(text, "thread_id"), None, "{text}");
         }
+    }
+
+    #[test]
+    fn follows_a_path_through_objects_lists_and_python_reprs() {
+        let text = r#"[{"role": "user", "parts": [{"a": [1, {"b": "]"}]}, {"content": "hi \"x\""}]}, {"n": -1.5e3}]"#;
+        assert_eq!(find(text, &["0", "parts", "1", "content"]), Some(Json::Text(r#"hi \"x\""#)));
+        assert_eq!(find(text, &["1", "n"]), Some(Json::Word("-1.5e3")));
+        assert_eq!(find(text, &["0", "parts", "0", "a", "1", "b"]), Some(Json::Text("]")));
+        for path in [&["2"][..], &["0", "parts", "2"], &["0", "role", "x"], &["x"], &["0", "0"]] {
+            assert_eq!(find(text, path), None, "{path:?}");
+        }
+        let repr = "{'audio': None, 'it''s': (1, 2), 'cache_read': 512, 'ok': True, 'n': {'x': \"it's\"}}";
+        assert_eq!(find("{'audio': None, 'cache_read': 512}", &["cache_read"]), Some(Json::Word("512")));
+        assert_eq!(find("{'a': (1, {'b': 2}), 'ok': True}", &["ok"]), Some(Json::Word("True")));
+        assert_eq!(find("{'n': {'x': \"it's\"}}", &["n", "x"]), Some(Json::Text("it's")));
+        assert_eq!(find(repr, &["cache_read"]), None, "what makes no sense ends the scan");
+    }
+
+    #[test]
+    fn no_text_and_no_depth_is_too_much() {
+        let deep = "[".repeat(100_000);
+        assert_eq!(find(&deep, &["1"]), None);
+        let path = vec!["0"; 1000];
+        assert_eq!(find(&deep, &path), Some(Json::Nested(&deep[1000..64 << 10])));
+        let long = format!("{{\"a\": \"{}\", \"b\": 1}}", "é".repeat(40_000));
+        assert_eq!(find(&long, &["b"]), None);
+        assert_eq!(find("{\"a\": 12", &["a"]), None, "12 may be the beginning of 123");
     }
 }

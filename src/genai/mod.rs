@@ -1,9 +1,26 @@
-//! What instrumentations say: the convention table.
+//! What instrumentations say: one span in, its [`facts`] out.
 //!
-//! - [`conventions`]: the table itself, read from `config/conventions.yaml` or the user's file
-//! - [`session_keys`]: which attributes name a session, compiled into slots of the walker's key table
-//! - [`json_scan`]: a value out of JSON in a string, tolerantly
+//! - [`conventions`]: the table of keys and words, read from `config/conventions.yaml` or the user's file
+//! - [`facts`]: the nouns: what one span says, and what may be kept of it
+//! - [`tokens`]: tokens in buckets that do not overlap
+//! - [`stream`]: how a model call ended
+//! - [`fact_keys`]: the table compiled into slots of the walker's key table; reads a span's facts
+//! - [`session_keys`]: which attributes name a session, compiled in the same way
+//! - [`json_scan`]: a value out of JSON or a Python repr in a string, tolerantly
 
 pub mod conventions;
+pub mod fact_keys;
+pub mod facts;
 pub mod json_scan;
 pub mod session_keys;
+pub mod stream;
+pub mod tokens;
+
+mod coerce;
+mod errors;
+mod gather;
+mod names;
+mod words;
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::conventions::{Conventions, IdSource};
+use super::errors::ErrorTypes;
 use super::json_scan;
 use crate::otlp::keys::{KeyTable, Picked, Slot};
 use crate::otlp::value::AnyValue;
@@ -32,8 +33,7 @@ pub struct SessionKeys {
     ends: Vec<Slot>,
     end_events: Vec<String>,
     placeholders: Vec<String>,
-    error_types: Vec<Slot>,
-    exception_type: String,
+    error_types: ErrorTypes,
     service: Option<Slot>,
 }
 
@@ -58,7 +58,7 @@ impl SessionKeys {
         let mut compiled = Self {
             end_events: conventions.end_events.clone(),
             placeholders: conventions.placeholders.iter().map(|value| value.to_lowercase()).collect(),
-            exception_type: conventions.exception_attribute.clone(),
+            error_types: ErrorTypes::compile(conventions, keys),
             service: keys.add("service.name"),
             ..Self::default()
         };
@@ -76,7 +76,6 @@ impl SessionKeys {
         compiled.tenants = slots(&conventions.tenants);
         compiled.environments = slots(&conventions.environments);
         compiled.ends = slots(&conventions.end_attributes);
-        compiled.error_types = slots(&conventions.error_attributes);
         compiled
     }
 
@@ -119,12 +118,7 @@ impl SessionKeys {
 
     /// What kind of error the span had: its attributes first, then its exception event. Empty when it does not tell.
     pub fn error_type<'a>(&self, visit: &Visit<'a, '_>) -> &'a str {
-        first_text(&self.error_types, visit.attributes).unwrap_or_else(|| {
-            let exceptions = visit.span.events().filter(|event| event.name == "exception");
-            let types = exceptions.flat_map(|event| event.attributes().collect::<Vec<_>>());
-            let own = types.filter(|attribute| attribute.key == self.exception_type);
-            own.filter_map(|attribute| attribute.value.as_str()).last().unwrap_or_default()
-        })
+        self.error_types.of(visit)
     }
 
     /// `service.name` of the span's resource, or empty.

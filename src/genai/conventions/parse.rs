@@ -1,0 +1,337 @@
+//! The table out of its YAML tree, every mistake with its place.
+
+use super::source::{Field, Glob, InputCounts, Place, Source, Unit, When};
+use super::{Conventions, ErrorWords, IdSource, Producer, Providers, Silence, Streams};
+use crate::config::section::{Section, item, join, suggest};
+use crate::config::tree::{Node, Scalar, Value};
+use crate::config::{Problems, Sourced};
+use crate::genai::facts::{FinishReason, Operation};
+use crate::genai::stream::Outcome;
+use crate::otlp::keys::MAX_KEY;
+
+/// The table, and whether it is to be put in front of the embedded one.
+pub(super) fn table(root: &Node, problems: &mut Problems) -> (Conventions, bool) {
+    let mut table = Conventions::default();
+    let mut section = Section::new(root, "", problems);
+    let default = |scalar: &Scalar| {
+        (scalar.text == "default").then_some(()).ok_or_else(|| format!("{:?} must be default", scalar.text))
+    };
+    let extends = section.scalar("extends", default).is_some();
+    session(section.section("session"), &mut table);
+    let mut error = section.section("error_type");
+    table.error_attributes = keys(&mut error, "attributes");
+    table.exception_attribute = error.string("exception_attribute").unwrap_or_default();
+    error.finish();
+    let mut fields = section.section("fields");
+    // Whose a span is and where it runs is read as for sessions.
+    for (field, name, _) in Field::ALL.iter().filter(|(field, ..)| !matches!(field, Field::Tenant | Field::Environment))
+    {
+        table.fields.extend(sources(&mut fields, name).into_iter().map(|source| (*field, source)));
+    }
+    fields.finish();
+    table.nothing = texts(&mut section, "nothing");
+    operations(section.section("operations"), &mut table);
+    let mut reasons = section.section("finish_reasons");
+    for reason in FinishReason::NAMED {
+        table.finish_reasons.extend(texts(&mut reasons, reason.name()).into_iter().map(|text| (reason, text)));
+    }
+    reasons.finish();
+    table.providers = providers(section.section("providers"));
+    table.regions = regions(&mut section);
+    table.errors = errors(section.section("errors"));
+    table.producers = producers(&mut section);
+    section.finish();
+    (table, extends)
+}
+
+// === sections ===
+
+fn session(mut section: Section<'_, '_>, table: &mut Conventions) {
+    table.ids = ids(&mut section);
+    table.resource_ids = keys(&mut section, "resource_id");
+    table.tenants = keys(&mut section, "tenant");
+    table.environments = keys(&mut section, "environment");
+    table.placeholders = texts(&mut section, "placeholders");
+    table.end_attributes = keys(&mut section, "end_attributes");
+    table.end_events = texts(&mut section, "end_events");
+    section.finish();
+}
+
+fn ids(session: &mut Section<'_, '_>) -> Vec<IdSource> {
+    let mut ids = Vec::new();
+    for (index, node) in session.list("id").iter().enumerate() {
+        let path = item("session.id", index);
+        if let Some(key) = node.string() {
+            check_key(session, &path, &key);
+            ids.push(IdSource { key: key.text, json: Vec::new() });
+            continue;
+        }
+        let mut source = session.of(node, path.clone());
+        let key = source.text("key");
+        let json = texts(&mut source, "json");
+        if source.is_clean() && key.is_none() {
+            source.problem_here("names no key: must be an attribute's key, or {key: ..., json: [...]}");
+        }
+        source.finish();
+        if let Some(key) = key {
+            check_key(session, &path, &key);
+            ids.push(IdSource { key: key.text, json });
+        }
+    }
+    ids
+}
+
+fn operations(mut section: Section<'_, '_>, table: &mut Conventions) {
+    let mut kinds = section.section("kinds");
+    for kind in Operation::ALL {
+        table.operations.extend(texts(&mut kinds, kind.name()).into_iter().map(|text| (kind, text)));
+    }
+    kinds.finish();
+    table.wrappers = texts(&mut section, "wrappers");
+    for (index, node) in section.list("span_names").iter().enumerate() {
+        let mut one = section.of(node, item("operations.span_names", index));
+        let (name, kind) = (one.string("name"), one.scalar("kind", operation));
+        if let (Some(name), Some(kind)) = (&name, kind) {
+            table.span_names.push((Glob::new(name), kind));
+        } else if one.is_clean() {
+            one.problem_here("must be {name: ..., kind: ...}");
+        }
+        one.finish();
+    }
+    table.pseudo_tools = texts(&mut section, "pseudo_tools");
+    section.finish();
+}
+
+fn providers(mut section: Section<'_, '_>) -> Providers {
+    let names = named(section.section("names"));
+    let models = named(section.section("models")).into_iter();
+    let providers = Providers {
+        names,
+        suffixes: texts(&mut section, "suffixes"),
+        frameworks: texts(&mut section, "frameworks"),
+        models: models.map(|(name, pattern)| (Glob::new(&pattern), name)).collect(),
+    };
+    section.finish();
+    providers
+}
+
+/// The texts of a mapping of names to lists, each with its name.
+fn named(mut section: Section<'_, '_>) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    for entry in section.entries() {
+        let Value::List(nodes) = &entry.node.value else {
+            section.report_key(entry, format!("is {}, must be a list", entry.node.kind()));
+            continue;
+        };
+        for node in nodes {
+            match node.string() {
+                Some(text) => pairs.push((entry.key.clone(), text.text)),
+                None => section.report(node.problem(&join(section.path(), &entry.key), "must be a text")),
+            }
+        }
+    }
+    pairs
+}
+
+fn regions(section: &mut Section<'_, '_>) -> Vec<(Glob, Option<String>)> {
+    let mut regions = Vec::new();
+    for (index, node) in section.list("regions").iter().enumerate() {
+        let mut one = section.of(node, item("regions", index));
+        let (host, region) = (one.string("host"), one.string("region"));
+        match host {
+            Some(host) if region.is_some() || host.contains('*') => regions.push((Glob::new(&host), region)),
+            Some(_) => one.problem_here("has neither a * in its host nor a region"),
+            None if one.is_clean() => one.problem_here("must be {host: ..., region: ...}"),
+            None => {}
+        }
+        one.finish();
+    }
+    regions
+}
+
+fn errors(mut section: Section<'_, '_>) -> ErrorWords {
+    let mut words = ErrorWords { left: texts(&mut section, "left"), ..ErrorWords::default() };
+    let lists = [
+        ("left_messages", Outcome::Abandoned),
+        ("truncated_messages", Outcome::Truncated),
+        ("filtered_messages", Outcome::Filtered),
+    ];
+    for (key, outcome) in lists {
+        words.messages.extend(texts(&mut section, key).into_iter().map(|text| (text, outcome)));
+    }
+    words.rate_limit = texts(&mut section, "rate_limit");
+    section.finish();
+    words
+}
+
+fn producers(section: &mut Section<'_, '_>) -> Vec<Producer> {
+    let mut producers = Vec::new();
+    for (index, node) in section.list("producers").iter().enumerate() {
+        let path = item("producers", index);
+        let mut one = section.of(node, path.clone());
+        let name = one.string("name").unwrap_or_default();
+        let (scopes, spans) = (globs(&mut one, "scope"), globs(&mut one, "span"));
+        let attribute = one.optional("attribute").and_then(|mut attribute| {
+            let pair = (attribute.string("key"), attribute.string("contains"));
+            attribute.finish();
+            pair.0.zip(pair.1)
+        });
+        if one.is_clean() && (name.is_empty() || scopes.is_empty() && attribute.is_none()) {
+            one.problem_here("must have a name, and a scope or an attribute {key: ..., contains: ...}");
+        }
+        producers.push(Producer {
+            name,
+            scopes,
+            spans,
+            attribute,
+            streams: one.choice("streams", &[("marked", Streams::Marked), ("timed", Streams::Timed)]),
+            tells_first_token: one.choice("first_token", &[("always", true)]),
+            seeds_usage: one.boolean("seeds_usage", false),
+            exclusive: texts(&mut one, "exclusive"),
+            error_reason_is_abandoned: one.choice("error_reason", &[("abandoned", true)]),
+            silent: silences(&mut one, &join(&path, "silent")),
+        });
+        one.finish();
+    }
+    producers
+}
+
+fn silences(section: &mut Section<'_, '_>, path: &str) -> Vec<Silence> {
+    let mut silences = Vec::new();
+    for (index, node) in section.list("silent").iter().enumerate() {
+        let mut one = section.of(node, item(path, index));
+        let silence = Silence {
+            status: one.choice("status", &[("unset", Some(0)), ("ok", Some(1))]),
+            usage: flag(&mut one, "usage"),
+            output: flag(&mut one, "output"),
+            streaming: flag(&mut one, "streaming"),
+            says: one.scalar("says", outcome).unwrap_or_default(),
+            or_broken: one.boolean("or_broken", false),
+            why: one.string("why").unwrap_or_default(),
+        };
+        if one.is_clean() && (silence.why.is_empty() || !one.has("says")) {
+            one.problem_here("must say an outcome (says) and why");
+        }
+        one.finish();
+        silences.push(silence);
+    }
+    silences
+}
+
+// === sources ===
+
+fn sources(fields: &mut Section<'_, '_>, name: &'static str) -> Vec<Source> {
+    let mut sources = Vec::new();
+    let path = join(fields.path(), name);
+    for (index, node) in fields.list(name).iter().enumerate() {
+        let path = item(&path, index);
+        if let Some(key) = node.string() {
+            check_key(fields, &path, &key);
+            sources.push(Source { place: Place::Attribute(key.text), ..Source::default() });
+            continue;
+        }
+        let mut one = fields.of(node, path.clone());
+        let source = source(&mut one, &path);
+        one.finish();
+        sources.extend(source);
+    }
+    sources
+}
+
+fn source(one: &mut Section<'_, '_>, path: &str) -> Option<Source> {
+    let places = [key(one, "key", path), key(one, "resource", path), one.string("event"), one.string("span_name")];
+    let attribute = key(one, "attribute", path);
+    let named = places.iter().flatten().count();
+    let place = match places {
+        [Some(key), None, None, None] => Some(Place::Attribute(key)),
+        [None, Some(key), None, None] => Some(Place::Resource(key)),
+        [None, None, Some(event), None] => Some(Place::Event(event, attribute.clone())),
+        [None, None, None, Some(name)] => Some(Place::SpanName(Glob::new(&name))),
+        _ => None,
+    };
+    let source = Source {
+        place: place.clone().unwrap_or_default(),
+        path: dotted(one, "path"),
+        unit: one.choice("unit", &[("s", Unit::Seconds), ("ms", Unit::Milliseconds), ("time", Unit::Time)]),
+        scopes: globs(one, "scope"),
+        not_scopes: globs(one, "not_scope"),
+        kind: one.scalar("kind", operation),
+        when: one.optional("when").map(|mut when| {
+            let path = when.path().to_owned();
+            let read =
+                When { key: key(&mut when, "key", &path), path: dotted(&mut when, "path"), is: texts(&mut when, "is") };
+            when.finish();
+            read
+        }),
+        contains: one.string("contains"),
+        ignore: texts(one, "ignore"),
+        means: flag(one, "means"),
+        add: one.number("add", 0..=1000).unwrap_or(0),
+        input: one.choice(
+            "input",
+            &[("inclusive", InputCounts::Inclusive), ("exclusive", InputCounts::Exclusive), ("raw", InputCounts::Raw)],
+        ),
+        beside: one.boolean("beside", false),
+    };
+    if one.is_clean() && place.is_none() {
+        let what = if named == 0 { "names no place" } else { "names more than one place" };
+        one.problem_here(format!("{what}: must have one of key, resource, event, span_name"));
+    }
+    if attribute.is_some() && !matches!(place, Some(Place::Event(..))) {
+        one.problem("attribute", "is one of an event's: there is no event");
+    }
+    place.map(|_| source)
+}
+
+// === values ===
+
+fn operation(scalar: &Scalar) -> Result<Operation, String> {
+    let found = Operation::ALL.into_iter().find(|kind| kind.name() == scalar.text);
+    let names = Operation::ALL.map(Operation::name);
+    found.ok_or_else(|| format!("{:?} is no kind of operation, {}", scalar.text, suggest(&scalar.text, &names)))
+}
+
+fn outcome(scalar: &Scalar) -> Result<Outcome, String> {
+    let found = Outcome::ALL.into_iter().find(|outcome| outcome.name() == scalar.text);
+    let names = Outcome::ALL.map(Outcome::name);
+    found.ok_or_else(|| format!("{:?} is no outcome, {}", scalar.text, suggest(&scalar.text, &names)))
+}
+
+fn flag(section: &mut Section<'_, '_>, name: &'static str) -> Option<bool> {
+    let value = section.boolean(name, false);
+    section.has(name).then_some(value)
+}
+
+fn globs(section: &mut Section<'_, '_>, name: &'static str) -> Vec<Glob> {
+    texts(section, name).iter().map(|text| Glob::new(text)).collect()
+}
+
+fn dotted(section: &mut Section<'_, '_>, name: &'static str) -> Vec<String> {
+    section.string(name).map(|path| path.split('.').map(str::to_owned).collect()).unwrap_or_default()
+}
+
+fn key(section: &mut Section<'_, '_>, name: &'static str, path: &str) -> Option<String> {
+    let key = section.text(name)?;
+    check_key(section, &join(path, name), &key);
+    Some(key.text)
+}
+
+fn keys(section: &mut Section<'_, '_>, name: &'static str) -> Vec<String> {
+    let texts = section.strings(name);
+    let path = join(section.path(), name);
+    for (index, key) in texts.iter().enumerate() {
+        check_key(section, &item(&path, index), key);
+    }
+    texts.into_iter().map(|key| key.text).collect()
+}
+
+fn texts(section: &mut Section<'_, '_>, name: &'static str) -> Vec<String> {
+    section.strings(name).into_iter().map(|text| text.text).collect()
+}
+
+fn check_key(section: &mut Section<'_, '_>, path: &str, key: &Sourced) {
+    if key.text.is_empty() || key.text.len() > MAX_KEY {
+        let text = format!("is {} bytes long, an attribute's key has 1 to {MAX_KEY}", key.text.len());
+        section.report(key.problem(path, 1, 1, text));
+    }
+}

@@ -1,0 +1,230 @@
+//! Where one field of a span's facts may stand.
+
+use crate::genai::facts::Operation;
+
+/// One place where a field may stand, and when it counts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Source {
+    /// Where it stands.
+    pub place: Place,
+    /// Names and indexes inside a JSON object, a Python repr or a structured value.
+    pub path: Vec<String>,
+    /// How it counts time.
+    pub unit: Unit,
+    /// Only on spans of these scopes; empty for any.
+    pub scopes: Vec<Glob>,
+    /// Not on spans of these scopes.
+    pub not_scopes: Vec<Glob>,
+    /// Only on operations of this kind.
+    pub kind: Option<Operation>,
+    /// Only where another text stands beside it.
+    pub when: Option<When>,
+    /// Only where the text has this in it.
+    pub contains: Option<String>,
+    /// Texts that say nothing.
+    pub ignore: Vec<String>,
+    /// What it says by being there.
+    pub means: Option<bool>,
+    /// Is added to the number.
+    pub add: u64,
+    /// What these input tokens count.
+    pub input: InputCounts,
+    /// These tokens are not counted among the output tokens.
+    pub beside: bool,
+}
+
+/// Where a value stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The span attribute of that key.
+    Attribute(String),
+    /// The resource attribute of that key.
+    Resource(String),
+    /// The first event of that name: its time, or one of its attributes.
+    Event(String, Option<String>),
+    /// What a `*` stands for in the span's name.
+    SpanName(Glob),
+}
+
+/// A text that has to stand beside a value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct When {
+    /// The span attribute; the value's own where it is none.
+    pub key: Option<String>,
+    /// Names and indexes inside it.
+    pub path: Vec<String>,
+    /// The texts of which it must be one.
+    pub is: Vec<String>,
+}
+
+/// How a number counts time from the start of the span.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds.
+    #[default]
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// It is a time of day, RFC 3339.
+    Time,
+}
+
+/// Whether input tokens count what was read from and written to a cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InputCounts {
+    /// The key does not tell.
+    #[default]
+    Untold,
+    /// They do.
+    Inclusive,
+    /// They do not.
+    Exclusive,
+    /// As the provider counts.
+    Raw,
+}
+
+/// A text with at most one `*`, which stands for anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Glob {
+    before: String,
+    /// What stands behind the `*`; `None` where there is none.
+    behind: Option<String>,
+}
+
+/// What a field's values are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A text that is not empty.
+    Text,
+    /// A text or a whole number.
+    Name,
+    /// A whole number that is not negative.
+    Count,
+    /// A number that is not negative.
+    Real,
+    /// True or false.
+    Flag,
+    /// A time from the start of the span.
+    Time,
+    /// One or more finish reasons.
+    Reasons,
+    /// Anything that is not empty.
+    Any,
+    /// The kind of operation.
+    Operation,
+}
+
+macro_rules! fields {
+    ($($field:ident $name:literal $kind:ident,)*) => {
+        /// What a span may say; each is a key of the table's `fields`, where it is explained.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Field {
+            $(
+                #[doc = concat!("`fields.", $name, "`")]
+                $field,
+            )*
+        }
+
+        impl Field {
+            /// All fields, in the order of their declaration, with their keys and what their values are.
+            pub const ALL: &[(Self, &'static str, Kind)] = &[$((Self::$field, $name, Kind::$kind),)*];
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
+        }
+    };
+}
+
+fields! {
+    Operation "operation" Operation,
+    Agent "agent" Text,
+    Tool "tool" Text,
+    ToolCallId "tool_call_id" Text,
+    ToolArguments "tool_arguments" Any,
+    Provider "provider" Text,
+    RequestModel "request_model" Text,
+    ResponseModel "response_model" Text,
+    InputTokens "input_tokens" Count,
+    OutputTokens "output_tokens" Count,
+    TotalTokens "total_tokens" Count,
+    CacheRead "cache_read" Count,
+    CacheWrite "cache_write" Count,
+    CacheWrite5m "cache_write_5m" Count,
+    CacheWrite1h "cache_write_1h" Count,
+    ReasoningTokens "reasoning_tokens" Count,
+    AudioInput "audio_input_tokens" Count,
+    AudioOutput "audio_output_tokens" Count,
+    ImageInput "image_input_tokens" Count,
+    ImageOutput "image_output_tokens" Count,
+    ExtraInput "extra_input_tokens" Count,
+    ExtraOutput "extra_output_tokens" Count,
+    Cost "cost" Real,
+    CostInput "cost_input" Real,
+    CostOutput "cost_output" Real,
+    Streaming "streaming" Flag,
+    FirstToken "first_token" Time,
+    LastToken "last_token" Time,
+    Began "began" Text,
+    FinishReasons "finish_reasons" Reasons,
+    Output "output" Any,
+    Failed "failed" Flag,
+    HttpStatus "http_status" Count,
+    PromptName "prompt_name" Text,
+    PromptVersion "prompt_version" Name,
+    Instructions "instructions" Any,
+    ServiceTier "service_tier" Text,
+    Server "server" Text,
+    Region "region" Text,
+    CallerRegion "caller_region" Text,
+    ResponseId "response_id" Text,
+    RequestId "request_id" Text,
+    Attempt "attempt" Count,
+    User "user" Text,
+    Tenant "tenant" Text,
+    Environment "environment" Text,
+}
+
+// === impl Field ===
+
+impl Field {
+    /// What its values are.
+    pub fn kind(self) -> Kind {
+        Self::ALL.get(self as usize).map_or(Kind::Any, |(_, _, kind)| *kind)
+    }
+}
+
+// === impl Place ===
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::Attribute(String::new())
+    }
+}
+
+// === impl Glob ===
+
+impl Glob {
+    /// Reads a pattern; whatever follows a second `*` is taken as it stands.
+    pub fn new(text: &str) -> Self {
+        match text.split_once('*') {
+            Some((before, behind)) => Self { before: before.into(), behind: Some(behind.into()) },
+            None => Self { before: text.into(), behind: None },
+        }
+    }
+
+    /// Whether the pattern fits all of `text`.
+    #[inline]
+    pub fn fits(&self, text: &str) -> bool {
+        self.capture(text).is_some()
+    }
+
+    /// What the `*` stands for when the pattern fits; nothing where it has none.
+    #[inline]
+    pub fn capture<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let rest = text.strip_prefix(self.before.as_str())?;
+        match &self.behind {
+            Some(behind) => rest.strip_suffix(behind.as_str()),
+            None => rest.is_empty().then_some(rest),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What kind of error a span had, and what that means.
+
+use super::conventions::{Conventions, ErrorWords};
+use super::stream::Outcome;
+use crate::otlp::keys::{KeyTable, Slot};
+use crate::otlp::value::AnyValue;
+use crate::otlp::walk::Visit;
+
+/// Where the type of an error stands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ErrorTypes {
+    attributes: Vec<Slot>,
+    exception_type: String,
+}
+
+// === impl ErrorTypes ===
+
+impl ErrorTypes {
+    pub(super) fn compile(conventions: &Conventions, keys: &mut KeyTable) -> Self {
+        let attributes = conventions.error_attributes.iter().filter_map(|key| keys.add(key)).collect();
+        Self { attributes, exception_type: conventions.exception_attribute.clone() }
+    }
+
+    /// The type of the span's error: its attributes first, then its last exception event. Empty when it does not tell.
+    pub(super) fn of<'a>(&self, visit: &Visit<'a, '_>) -> &'a str {
+        let own = self.attributes.iter().filter_map(|slot| visit.attributes.get(*slot)?.as_str());
+        own.filter(|text| !text.is_empty()).next().or_else(|| self.exception(visit)).unwrap_or_default()
+    }
+
+    /// The type of the span's last exception event; empty where that has none.
+    pub(super) fn exception<'a>(&self, visit: &Visit<'a, '_>) -> Option<&'a str> {
+        if visit.span.events == 0 {
+            return None;
+        }
+        let exception = visit.span.events().filter(|event| event.name == "exception").last()?;
+        let own = exception.attributes().filter(|attribute| attribute.key == self.exception_type);
+        Some(own.filter_map(|attribute| attribute.value.as_str()).last().unwrap_or_default())
+    }
+}
+
+// === impl ErrorWords ===
+
+impl ErrorWords {
+    /// What the error means, where its type or the status message has one of the words for it.
+    pub(super) fn outcome(&self, error_type: &str, visit: &Visit<'_, '_>) -> Option<Outcome> {
+        if is_one_of(&self.left, error_type) {
+            return Some(Outcome::Abandoned);
+        }
+        let message = visit.span.status_message().as_bytes();
+        if message.is_empty() {
+            return None;
+        }
+        let said = |text: &str| memchr::memmem::find(message, text.as_bytes()).is_some();
+        self.messages.iter().find(|(text, _)| said(text)).map(|(_, outcome)| *outcome)
+    }
+
+    /// Whether the provider had no room.
+    pub(super) fn is_rate_limit(&self, error_type: &str) -> bool {
+        is_one_of(&self.rate_limit, error_type)
+    }
+}
+
+/// Whether the type is one of `types`, as a whole or behind its last dot.
+fn is_one_of(types: &[String], error_type: &str) -> bool {
+    let last = error_type.rsplit('.').next().unwrap_or_default();
+    !error_type.is_empty() && types.iter().any(|known| known == error_type || known == last)
+}
+
+/// An HTTP status as the type of an error; empty where it is none.
+pub(super) fn of_http_status(status: u64) -> &'static str {
+    match status {
+        400 => "400",
+        401 => "401",
+        403 => "403",
+        404 => "404",
+        408 => "408",
+        409 => "409",
+        413 => "413",
+        422 => "422",
+        429 => "429",
+        500 => "500",
+        502 => "502",
+        503 => "503",
+        504 => "504",
+        529 => "529",
+        400..=499 => "4xx",
+        500..=599 => "5xx",
+        _ => "",
+    }
+}
+
+/// The text of a flag or of a text.
+pub(super) fn text_of(value: AnyValue<'_>) -> Option<&str> {
+    match value {
+        AnyValue::Str(text) => Some(text),
+        AnyValue::Bool(true) => Some("true"),
+        AnyValue::Bool(false) => Some("false"),
+        _ => None,
+    }
+}

@@ -1,0 +1,325 @@
+//! The convention table compiled into slots of the walker's key table: what a span says is read from the values that the
+//! walk has picked. Nothing is allocated; JSON is scanned and instructions are hashed only where their key is there.
+
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::conventions::{Conventions, ErrorWords, Field, Glob, InputCounts, Producer};
+use super::errors::{self, ErrorTypes};
+use super::facts::{Facts, Operation, Prompt, PromptVersion, Tool};
+use super::gather::{Found, Gathered, Sources};
+use super::names::{self, Names};
+use super::stream::{Ending, Evidence, Outcome};
+use super::tokens::{Tokens, Told};
+use crate::otlp::keys::{KeyTable, Slot};
+use crate::otlp::span::STATUS_ERROR;
+use crate::otlp::value::AnyValue;
+use crate::otlp::walk::Visit;
+
+/// Longest instructions that are hashed, in bytes: those that differ behind are one version.
+const MAX_HASHED: usize = 64 << 10;
+
+/// The compiled table.
+#[derive(Clone, Debug, Default)]
+pub struct FactKeys {
+    sources: Sources,
+    names: Names,
+    error_types: ErrorTypes,
+    error_words: ErrorWords,
+    span_names: Vec<(Glob, Operation)>,
+    pseudo_tools: Vec<String>,
+    /// Each with the attribute that its spans have.
+    producers: Vec<(Producer, Option<(Slot, String)>)>,
+}
+
+// === impl FactKeys ===
+
+impl FactKeys {
+    /// Compiles the table, adding its keys to `keys`.
+    pub fn compile(conventions: &Conventions, keys: &mut KeyTable) -> Self {
+        let attribute = |producer: &Producer, keys: &mut KeyTable| {
+            producer.attribute.as_ref().and_then(|(key, text)| Some((keys.add(key)?, text.clone())))
+        };
+        Self {
+            sources: Sources::compile(conventions, keys),
+            names: Names::compile(conventions),
+            error_types: ErrorTypes::compile(conventions, keys),
+            error_words: conventions.errors.clone(),
+            span_names: conventions.span_names.clone(),
+            pseudo_tools: conventions.pseudo_tools.clone(),
+            producers: conventions.producers.iter().map(|it| (it.clone(), attribute(it, keys))).collect(),
+        }
+    }
+
+    /// What a span says; `None` where it does not speak of models.
+    pub fn facts<'a>(&'a self, visit: &Visit<'a, '_>) -> Option<Facts<'a>> {
+        let mut gathered = self.sources.gather(visit)?;
+        let (operation, wrapper) = self.operation(visit, &gathered);
+        self.sources.gather_rest(visit, operation, &mut gathered);
+        let producer = self.producer(visit, operation);
+        let raw_model = first(gathered.text(Field::RequestModel), gathered.text(Field::ResponseModel));
+        let provider = self.names.provider(gathered.text(Field::Provider), raw_model);
+        let finish =
+            gathered.get(Field::FinishReasons).map(|it| self.sources.finish_reasons(it.value)).unwrap_or_default();
+        let mut failed = visit.span.status == STATUS_ERROR || gathered.flag(Field::Failed) == Some(true);
+        let open = operation.is_model_call() && finish.gravest().is_none();
+        failed |= open && self.error_types.exception(visit).is_some();
+        let error_type = if failed { self.error_type(visit, &gathered) } else { "" };
+        let usage = gathered.count(Field::OutputTokens).is_some_and(|output| output > 0);
+        let seeds = producer.is_some_and(|it| it.seeds_usage);
+        let streaming = self.streaming(producer, operation, &gathered, open, usage && !seeds);
+        let evidence = Evidence {
+            streaming,
+            failed,
+            error_says: if failed { self.error_words.outcome(error_type, visit) } else { None },
+            finish: finish.gravest(),
+            began: gathered.timed || gathered.has(Field::Began) || seeds && gathered.has(Field::OutputTokens),
+            refused: gathered.count(Field::HttpStatus).is_some_and(|status| status >= 400),
+            usage: usage && !seeds,
+            output: gathered.has(Field::Output),
+            status: visit.span.status,
+        };
+        let ending = operation.is_model_call().then(|| ending(operation, &evidence, producer));
+        let mut tokens = self.tokens(&gathered, producer, provider);
+        if let (Some(tokens), Some(ending), true) = (&mut tokens, ending, seeds)
+            && !ending.outcome.ended()
+        {
+            // What a stream begins with is no count of what came.
+            tokens.output_visible = None;
+        }
+        let server = names::host(gathered.text(Field::Server));
+        let region = first(gathered.text(Field::Region), self.names.region(server, raw_model));
+        Some(Facts {
+            operation,
+            wrapper,
+            start: visit.span.start,
+            end: visit.span.end,
+            agent: gathered.text(Field::Agent),
+            tool: (operation == Operation::Tool).then(|| tool(&gathered)),
+            provider,
+            request_model: self.names.model(gathered.text(Field::RequestModel)),
+            response_model: self.names.model(gathered.text(Field::ResponseModel)),
+            tokens,
+            cost: cost(&gathered, tokens.is_some()),
+            streaming,
+            ttft: gathered.real(Field::FirstToken).filter(|_| operation.is_model_call()),
+            ttc: ending.filter(|it| it.outcome.ended()).and_then(|_| completion(visit, &gathered)),
+            finish,
+            ending,
+            failed,
+            error_type,
+            rate_limited: self.error_words.is_rate_limit(error_type),
+            prompt: prompt(&gathered),
+            service_tier: gathered.text(Field::ServiceTier),
+            server,
+            region,
+            caller_region: gathered.text(Field::CallerRegion),
+            response_id: gathered.text(Field::ResponseId),
+            request_id: gathered.text(Field::RequestId),
+            attempt: gathered.count(Field::Attempt).and_then(|attempt| u32::try_from(attempt).ok()),
+            environment: gathered.text(Field::Environment),
+            user: gathered.text(Field::User),
+            tenant: gathered.text(Field::Tenant),
+        })
+    }
+
+    /// What kind of operation it is, and whether it stands around others.
+    fn operation(&self, visit: &Visit<'_, '_>, gathered: &Gathered<'_>) -> (Operation, bool) {
+        let pseudo = gathered.get(Field::Tool).and_then(|found| found.value.as_str());
+        if pseudo.is_some_and(|name| self.pseudo_tools.iter().any(|known| known == name)) {
+            return (Operation::Other, false);
+        }
+        if let Some(told) = gathered.operation {
+            return told;
+        }
+        let by_name = self.span_names.iter().find(|(glob, _)| glob.fits(visit.span.name)).map(|(_, kind)| *kind);
+        let of_a_model = [Field::RequestModel, Field::ResponseModel, Field::InputTokens, Field::OutputTokens];
+        let kind = match by_name {
+            Some(kind) => kind,
+            None if gathered.has(Field::Tool) || gathered.has(Field::ToolCallId) => Operation::Tool,
+            None if of_a_model.into_iter().any(|field| gathered.has(field)) => Operation::Llm,
+            None => Operation::Other,
+        };
+        (kind, kind.is_wrapper())
+    }
+
+    fn producer(&self, visit: &Visit<'_, '_>, operation: Operation) -> Option<&Producer> {
+        if !operation.is_model_call() {
+            return None;
+        }
+        let fits = |globs: &[Glob], text: &str| globs.is_empty() || globs.iter().any(|glob| glob.fits(text));
+        let has = |(slot, text): &(Slot, String)| {
+            visit.attributes.get(*slot).and_then(AnyValue::as_str).is_some_and(|value| value.contains(text.as_str()))
+        };
+        let mut producers = self.producers.iter();
+        let found = producers.find(|(producer, attribute)| {
+            fits(&producer.scopes, visit.scope.name)
+                && fits(&producer.spans, visit.span.name)
+                && attribute.as_ref().is_none_or(has)
+        });
+        found.map(|(producer, _)| producer)
+    }
+
+    fn streaming(
+        &self,
+        producer: Option<&Producer>,
+        operation: Operation,
+        gathered: &Gathered<'_>,
+        open: bool,
+        usage: bool,
+    ) -> Option<bool> {
+        if operation != Operation::Llm {
+            return None;
+        }
+        // The time of a first token proves a stream, whatever a flag says.
+        let told = if gathered.timed { Some(true) } else { gathered.flag(Field::Streaming) };
+        match producer {
+            Some(producer) => producer.streaming(told, gathered.timed, !open || usage),
+            None => told,
+        }
+    }
+
+    /// What kind of error it had: `_OTHER` where nothing tells.
+    fn error_type<'a>(&self, visit: &Visit<'a, '_>, gathered: &Gathered<'a>) -> &'a str {
+        let told = self.error_types.of(visit);
+        let status = || gathered.count(Field::HttpStatus).map_or("", errors::of_http_status);
+        first(first(told, status()), "_OTHER")
+    }
+
+    fn tokens(&self, gathered: &Gathered<'_>, producer: Option<&Producer>, provider: &str) -> Option<Tokens> {
+        let source = |field| gathered.get(field).and_then(|found| self.sources.source(found));
+        let keys = [Field::InputTokens, Field::CacheRead, Field::CacheWrite];
+        let said = keys.into_iter().filter_map(source).map(|it| it.input).find(|it| *it != InputCounts::Untold);
+        let excludes = |names: &[String]| names.iter().any(|name| name == "all" || name == provider);
+        let split = (gathered.count(Field::CacheWrite5m), gathered.count(Field::CacheWrite1h));
+        let told = Told {
+            input: gathered.count(Field::InputTokens),
+            output: gathered.count(Field::OutputTokens),
+            total: gathered.count(Field::TotalTokens),
+            cache_read: gathered.count(Field::CacheRead).unwrap_or(0),
+            cache_write: gathered.count(Field::CacheWrite),
+            cache_write_split: (split != (None, None)).then(|| (split.0.unwrap_or(0), split.1.unwrap_or(0))),
+            reasoning: gathered.count(Field::ReasoningTokens).unwrap_or(0),
+            reasoning_beside: source(Field::ReasoningTokens).is_some_and(|it| it.beside),
+            counts: said.unwrap_or_default(),
+            exclusive: producer.is_some_and(|it| excludes(&it.exclusive)),
+            provider_excludes: matches!(provider, "anthropic" | "aws.bedrock"),
+        };
+        let mut tokens = told.normalise()?;
+        let extra = |field| gathered.count(field).unwrap_or(0);
+        tokens.input_uncached = tokens.input_uncached.map(|it| it.saturating_add(extra(Field::ExtraInput)));
+        tokens.output_visible = tokens.output_visible.map(|it| it.saturating_add(extra(Field::ExtraOutput)));
+        tokens.audio_input = extra(Field::AudioInput);
+        tokens.audio_output = extra(Field::AudioOutput);
+        tokens.image_input = extra(Field::ImageInput);
+        tokens.image_output = extra(Field::ImageOutput);
+        Some(tokens)
+    }
+}
+
+// === parts ===
+
+fn first<'a>(text: &'a str, other: &'a str) -> &'a str {
+    if text.is_empty() { other } else { text }
+}
+
+fn ending<'a>(operation: Operation, evidence: &Evidence, producer: Option<&'a Producer>) -> Ending<'a> {
+    match operation {
+        Operation::Llm => evidence.judge(producer),
+        _ if evidence.failed => Ending::of(Outcome::Failed, "not a stream, and it ended with an error"),
+        _ => Ending::of(Outcome::NotStreaming, "not a stream, and no error"),
+    }
+}
+
+fn tool<'a>(gathered: &Gathered<'a>) -> Tool<'a> {
+    let bytes = |found: Found<'a>| match found.value {
+        AnyValue::Str(text) => text.as_bytes(),
+        AnyValue::Array(bytes) | AnyValue::KvList(bytes) | AnyValue::Bytes(bytes) => bytes,
+        _ => &[],
+    };
+    Tool {
+        name: gathered.text(Field::Tool),
+        call_id: gathered.text(Field::ToolCallId),
+        arguments: gathered.get(Field::ToolArguments).map(|found| xxh3_64(bytes(found))),
+    }
+}
+
+/// The cost that was told, else the sum of its parts. Nothing is no cost where nothing is known to be used.
+fn cost(gathered: &Gathered<'_>, used: bool) -> Option<f64> {
+    let parts = [gathered.real(Field::CostInput), gathered.real(Field::CostOutput)];
+    let sum = parts.iter().flatten().copied().reduce(|sum, part| sum + part);
+    gathered.real(Field::Cost).or(sum).filter(|cost| used || *cost > 0.0)
+}
+
+fn completion(visit: &Visit<'_, '_>, gathered: &Gathered<'_>) -> Option<f64> {
+    let span = Some(visit.span.duration()).filter(|nanos| *nanos > 0).map(|nanos| nanos as f64 / 1e9);
+    gathered.real(Field::LastToken).or(span)
+}
+
+fn prompt<'a>(gathered: &Gathered<'a>) -> Prompt<'a> {
+    let told = gathered.get(Field::PromptVersion).and_then(|found| match found.value {
+        AnyValue::Str(text) => Some(PromptVersion::Text(text)),
+        AnyValue::Int(number) => Some(PromptVersion::Number(number)),
+        _ => None,
+    });
+    let hashed = || gathered.get(Field::Instructions).map(|found| PromptVersion::Hash(instructions(found)));
+    Prompt { name: gathered.text(Field::PromptName), version: told.or_else(hashed) }
+}
+
+/// Hash of what the model was told to be, of the text itself: with JSON around it or not, it is the same.
+fn instructions(found: Found<'_>) -> u64 {
+    let cut = |bytes: &[u8]| bytes.len().min(MAX_HASHED);
+    match found.value {
+        AnyValue::Str(text) if found.escaped => {
+            let mut hasher = Xxh3::new();
+            unescape(text, MAX_HASHED, |bytes| hasher.update(bytes));
+            hasher.digest()
+        }
+        AnyValue::Str(text) => xxh3_64(text.as_bytes().get(..cut(text.as_bytes())).unwrap_or_default()),
+        AnyValue::Array(bytes) | AnyValue::KvList(bytes) | AnyValue::Bytes(bytes) => {
+            xxh3_64(bytes.get(..cut(bytes)).unwrap_or_default())
+        }
+        _ => 0,
+    }
+}
+
+/// Gives `to` the text without its JSON escapes, piece by piece, at most `most` bytes of it. What is no escape stays.
+fn unescape(text: &str, mut most: usize, mut to: impl FnMut(&[u8])) {
+    let mut give = |piece: &str| {
+        let len = piece.len().min(most);
+        to(piece.as_bytes().get(..len).unwrap_or_default());
+        most -= len;
+    };
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        give(before);
+        let (char, len) = escaped(escape);
+        match char {
+            Some(char) => give(char.encode_utf8(&mut [0; 4])),
+            None => give("\\"),
+        }
+        rest = escape.get(len..).unwrap_or_default();
+    }
+    give(rest);
+}
+
+/// The character that an escape at the beginning of `text` stands for, and how long the escape is.
+fn escaped(text: &str) -> (Option<char>, usize) {
+    let unit = |at: usize| u32::from_str_radix(text.get(at..at + 4)?, 16).ok();
+    match text.as_bytes().get(1) {
+        Some(b'n') => (Some('\n'), 2),
+        Some(b't') => (Some('\t'), 2),
+        Some(b'r') => (Some('\r'), 2),
+        Some(b'b') => (Some('\u{8}'), 2),
+        Some(b'f') => (Some('\u{c}'), 2),
+        Some(byte @ (b'"' | b'\\' | b'/' | b'\'')) => (Some(char::from(*byte)), 2),
+        Some(b'u') => match (unit(2), text.get(6..8), unit(8)) {
+            (Some(high @ 0xd800..=0xdbff), Some("\\u"), Some(low @ 0xdc00..=0xdfff)) => {
+                (char::from_u32(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00)), 12)
+            }
+            (Some(unit), ..) => (char::from_u32(unit), 6),
+            (None, ..) => (None, 1),
+        },
+        _ => (None, 1),
+    }
+}

@@ -1,0 +1,353 @@
+//! What one span says: the nouns. [`Facts`] borrow from the span, [`Brief`] is what may be kept of them.
+
+use std::fmt;
+
+use super::stream::Ending;
+use super::tokens::Tokens;
+
+/// What one span says of a model call, a tool call, or what stands around them.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// What kind of operation it is.
+    pub operation: Operation,
+    /// It stands around the calls whose tokens it counts: it is billed only where none of them is seen.
+    pub wrapper: bool,
+    /// `start_time_unix_nano`
+    pub start: u64,
+    /// `end_time_unix_nano`
+    pub end: u64,
+    /// Name of the agent, or empty.
+    pub agent: &'a str,
+    /// The tool, for tool calls.
+    pub tool: Option<Tool<'a>>,
+    /// The provider by its canonical name, else as it was given, or empty.
+    pub provider: &'a str,
+    /// The model that was asked for, without its provider, or empty.
+    pub request_model: &'a str,
+    /// The model that answered, or empty.
+    pub response_model: &'a str,
+    /// What was used, in buckets that do not overlap.
+    pub tokens: Option<Tokens>,
+    /// What it cost as the sender says, US dollars.
+    pub cost: Option<f64>,
+    /// Whether the answer was streamed, where that is told.
+    pub streaming: Option<bool>,
+    /// Seconds from the start of the span to the first output.
+    pub ttft: Option<f64>,
+    /// Seconds from the start of the span to the end of the answer; only of answers that came to an end.
+    pub ttc: Option<f64>,
+    /// Why the model stopped.
+    pub finish: FinishReasons,
+    /// How a model call ended; `None` for what is no model call.
+    pub ending: Option<Ending<'a>>,
+    /// The span says that it failed.
+    pub failed: bool,
+    /// What kind of error it had, or empty.
+    pub error_type: &'a str,
+    /// The provider had no room.
+    pub rate_limited: bool,
+    /// The prompt.
+    pub prompt: Prompt<'a>,
+    /// The provider's service tier, or empty.
+    pub service_tier: &'a str,
+    /// Host that was called, or empty.
+    pub server: &'a str,
+    /// Where the provider ran the call, or empty.
+    pub region: &'a str,
+    /// Where the caller runs, or empty.
+    pub caller_region: &'a str,
+    /// The provider's id of the answer, or empty.
+    pub response_id: &'a str,
+    /// The provider's id of the request, or empty.
+    pub request_id: &'a str,
+    /// Which attempt it is, from 1.
+    pub attempt: Option<u32>,
+    /// Deployment environment, or empty.
+    pub environment: &'a str,
+    /// The user, or empty.
+    pub user: &'a str,
+    /// The tenant, or empty.
+    pub tenant: &'a str,
+}
+
+/// A tool call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tool<'a> {
+    /// The tool, or empty.
+    pub name: &'a str,
+    /// The model's id of the call, or empty.
+    pub call_id: &'a str,
+    /// XXH3 of its arguments as they were written.
+    pub arguments: Option<u64>,
+}
+
+/// The prompt of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prompt<'a> {
+    /// Its name, or empty.
+    pub name: &'a str,
+    /// Its version.
+    pub version: Option<PromptVersion<'a>>,
+}
+
+/// The version of a prompt; shown as it is written on spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptVersion<'a> {
+    /// As it was given.
+    Text(&'a str),
+    /// A number that was given.
+    Number(i64),
+    /// None was given: 48 bits of the hash of what the model was told to be, shown as `h:` and 12 hexadecimal digits.
+    Hash(u64),
+}
+
+/// What kind of operation a span is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Operation {
+    /// A call of a language model, of an image or of a speech model.
+    Llm,
+    /// An embedding.
+    Embedding,
+    /// A ranking of documents.
+    Rerank,
+    /// A search for documents.
+    Retrieval,
+    /// A run of an agent.
+    Agent,
+    /// A workflow.
+    Workflow,
+    /// A part of a workflow or of an agent's run.
+    Step,
+    /// A call of a tool.
+    Tool,
+    /// A check of an input or an output.
+    Guardrail,
+    /// A judgement of an output.
+    Evaluator,
+    /// Work on a memory.
+    Memory,
+    /// Anything else that speaks of models.
+    #[default]
+    Other,
+}
+
+/// Why a model stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FinishReason {
+    /// It was done.
+    Stop,
+    /// It may write no more.
+    Length,
+    /// It calls tools.
+    ToolCall,
+    /// The answer was filtered.
+    ContentFilter,
+    /// It refused.
+    Refusal,
+    /// It waits to go on.
+    Pause,
+    /// It was told to.
+    Cancelled,
+    /// Something went wrong.
+    Error,
+    /// A reason that is not known here.
+    #[default]
+    Unknown,
+}
+
+/// The finish reasons of a call, one for each choice; those behind the fourth are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FinishReasons {
+    reasons: [FinishReason; 4],
+    len: u8,
+}
+
+/// What a fold may keep of a span's facts: of fixed size, texts as XXH3 (0 for none).
+#[derive(Clone, Copy, Debug)]
+pub struct Brief {
+    /// What kind of operation it is.
+    pub operation: Operation,
+    /// It stands around the calls whose tokens it counts.
+    pub wrapper: bool,
+    /// `start_time_unix_nano`
+    pub start: u64,
+    /// `end_time_unix_nano`
+    pub end: u64,
+    /// What was used.
+    pub tokens: Option<Tokens>,
+    /// Hash of the provider.
+    pub provider: u64,
+    /// Hash of the model that answered, else of the one that was asked for.
+    pub model: u64,
+    /// Hash of the answer's id.
+    pub response_id: u64,
+    /// Hash of the request's id.
+    pub request_id: u64,
+    /// Hash of the tool's name.
+    pub tool: u64,
+    /// Hash of the tool's arguments.
+    pub arguments: u64,
+}
+
+// === impl Facts ===
+
+impl Facts<'_> {
+    /// Whether it may be billed: a call of a model that stands around no other.
+    pub fn is_leaf_call(&self) -> bool {
+        self.operation.is_model_call() && !self.wrapper
+    }
+
+    /// What may be kept of it.
+    pub fn brief(&self) -> Brief {
+        let model = if self.response_model.is_empty() { self.request_model } else { self.response_model };
+        Brief {
+            operation: self.operation,
+            wrapper: self.wrapper,
+            start: self.start,
+            end: self.end,
+            tokens: self.tokens,
+            provider: hash(self.provider),
+            model: hash(model),
+            response_id: hash(self.response_id),
+            request_id: hash(self.request_id),
+            tool: self.tool.map_or(0, |tool| hash(tool.name)),
+            arguments: self.tool.and_then(|tool| tool.arguments).unwrap_or(0),
+        }
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    if text.is_empty() { 0 } else { xxhash_rust::xxh3::xxh3_64(text.as_bytes()) }
+}
+
+// === impl Operation ===
+
+impl Operation {
+    /// All kinds.
+    pub const ALL: [Self; 12] = [
+        Self::Llm,
+        Self::Embedding,
+        Self::Rerank,
+        Self::Retrieval,
+        Self::Agent,
+        Self::Workflow,
+        Self::Step,
+        Self::Tool,
+        Self::Guardrail,
+        Self::Evaluator,
+        Self::Memory,
+        Self::Other,
+    ];
+
+    /// The kind as the convention table names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Llm => "llm",
+            Self::Embedding => "embedding",
+            Self::Rerank => "rerank",
+            Self::Retrieval => "retrieval",
+            Self::Agent => "agent",
+            Self::Workflow => "workflow",
+            Self::Step => "step",
+            Self::Tool => "tool",
+            Self::Guardrail => "guardrail",
+            Self::Evaluator => "evaluator",
+            Self::Memory => "memory",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether a model is called.
+    pub fn is_model_call(self) -> bool {
+        matches!(self, Self::Llm | Self::Embedding | Self::Rerank)
+    }
+
+    /// Whether it always stands around others.
+    pub fn is_wrapper(self) -> bool {
+        matches!(self, Self::Agent | Self::Workflow | Self::Step)
+    }
+}
+
+// === impl FinishReason ===
+
+impl FinishReason {
+    /// All reasons that the convention table names.
+    pub const NAMED: [Self; 8] = [
+        Self::Stop,
+        Self::Length,
+        Self::ToolCall,
+        Self::ContentFilter,
+        Self::Refusal,
+        Self::Pause,
+        Self::Cancelled,
+        Self::Error,
+    ];
+
+    /// The reason by its canonical name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::ToolCall => "tool_call",
+            Self::ContentFilter => "content_filter",
+            Self::Refusal => "refusal",
+            Self::Pause => "pause",
+            Self::Cancelled => "cancelled",
+            Self::Error => "error",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+// === impl FinishReasons ===
+
+impl FinishReasons {
+    /// Adds one, while there is room.
+    pub fn push(&mut self, reason: FinishReason) {
+        if let Some(place) = self.reasons.get_mut(usize::from(self.len)) {
+            *place = reason;
+            self.len += 1;
+        }
+    }
+
+    /// Them, in the order of the choices.
+    pub fn as_slice(&self) -> &[FinishReason] {
+        self.reasons.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// The one that weighs most, of several choices; `None` where none is known.
+    pub fn gravest(&self) -> Option<FinishReason> {
+        const GRAVEST: [FinishReason; 8] = [
+            FinishReason::Error,
+            FinishReason::Cancelled,
+            FinishReason::Length,
+            FinishReason::ContentFilter,
+            FinishReason::Refusal,
+            FinishReason::Pause,
+            FinishReason::ToolCall,
+            FinishReason::Stop,
+        ];
+        GRAVEST.into_iter().find(|reason| self.as_slice().contains(reason))
+    }
+}
+
+// === impl PromptVersion ===
+
+impl PromptVersion<'_> {
+    /// Where it comes from: `attribute`, or `hash` of the instructions.
+    pub fn source(self) -> &'static str {
+        if matches!(self, Self::Hash(_)) { "hash" } else { "attribute" }
+    }
+}
+
+impl fmt::Display for PromptVersion<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => number.fmt(f),
+            Self::Hash(hash) => write!(f, "h:{:012x}", hash & 0xffff_ffff_ffff),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Providers, models and regions by one name each.
+
+use super::conventions::{Conventions, Glob};
+use super::words::Words;
+
+/// The words for providers, models and regions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    canonical: Vec<Box<str>>,
+    /// Alias to place in `canonical`.
+    aliases: Words<usize>,
+    suffixes: Words<()>,
+    frameworks: Words<()>,
+    models: Vec<(Glob, Box<str>)>,
+    regions: Vec<(Glob, Option<Box<str>>)>,
+}
+
+// === impl Names ===
+
+impl Names {
+    pub(super) fn compile(conventions: &Conventions) -> Self {
+        let providers = &conventions.providers;
+        let mut canonical: Vec<Box<str>> = Vec::new();
+        let mut aliases = Vec::new();
+        for (name, alias) in &providers.names {
+            let place = canonical.iter().position(|known| **known == **name).unwrap_or(canonical.len());
+            if place == canonical.len() {
+                canonical.push(name.as_str().into());
+            }
+            aliases.push((alias.as_str(), place));
+        }
+        let set = |words: &[String]| Words::new(words.iter().map(|word| (word.as_str(), ())));
+        Self {
+            canonical,
+            aliases: Words::new(aliases),
+            suffixes: set(&providers.suffixes),
+            frameworks: set(&providers.frameworks),
+            models: providers.models.iter().map(|(glob, name)| (glob.clone(), name.as_str().into())).collect(),
+            regions: conventions
+                .regions
+                .iter()
+                .map(|(glob, name)| (glob.clone(), name.as_deref().map(Into::into)))
+                .collect(),
+        }
+    }
+
+    /// The provider that `raw` names, else the one whose model it is, else `raw`.
+    pub(super) fn provider<'a>(&'a self, raw: &'a str, model: &str) -> &'a str {
+        if let Some(name) = self.known(raw) {
+            return name;
+        }
+        if !raw.is_empty() && self.frameworks.get(raw).is_none() {
+            return raw;
+        }
+        let prefix = model.split_once('/').and_then(|(prefix, _)| self.known(prefix));
+        let by_model = || self.models.iter().find(|(glob, _)| glob.fits(model)).map(|(_, name)| &**name);
+        prefix.or_else(by_model).unwrap_or_default()
+    }
+
+    /// A model without its provider in front, and out of its ARN.
+    pub(super) fn model<'a>(&self, raw: &'a str) -> &'a str {
+        if raw.starts_with("arn:") {
+            return raw.rsplit('/').next().unwrap_or(raw);
+        }
+        let mut model = raw.strip_prefix("models/").unwrap_or(raw);
+        while let Some((prefix, rest)) = model.split_once('/') {
+            if rest.is_empty() || self.known(prefix).is_none() {
+                break;
+            }
+            model = rest;
+        }
+        model
+    }
+
+    /// Where the provider ran the call, by the host that was called, or by the ARN of the model.
+    pub(super) fn region<'a>(&'a self, host: &'a str, model: &'a str) -> &'a str {
+        let by_host = || {
+            let fitting = self.regions.iter().filter(|_| !host.is_empty());
+            fitting.filter_map(|(glob, name)| glob.capture(host).map(|star| name.as_deref().unwrap_or(star))).next()
+        };
+        let by_model = || model.strip_prefix("arn:aws:bedrock:")?.split(':').next();
+        by_host().or_else(by_model).unwrap_or_default()
+    }
+
+    /// The canonical name of a provider, with or without a suffix for its API.
+    fn known(&self, raw: &str) -> Option<&str> {
+        let named = |alias: &str| self.aliases.get(alias).and_then(|place| self.canonical.get(place));
+        let before_suffix = || {
+            let cuts = raw.match_indices('.').map(|(at, _)| raw.split_at(at));
+            cuts.filter(|(_, suffix)| self.suffixes.get(suffix.trim_start_matches('.')).is_some())
+                .find_map(|(name, _)| named(name))
+        };
+        named(raw).or_else(before_suffix).map(|name| &**name)
+    }
+}
+
+/// The host of an address that may be a whole URL.
+pub(super) fn host(address: &str) -> &str {
+    let behind_scheme = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let authority = behind_scheme.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    match host.split_once(']') {
+        Some((address, _)) => address.trim_start_matches('['),
+        None if host.matches(':').count() > 1 => host,
+        None => host.split(':').next().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_have_one_name_and_frameworks_none() {
+        let names = Names::compile(&Conventions::embedded());
+        for (raw, model, name) in [
+            ("OpenAI", "", "openai"),
+            ("openai.responses", "", "openai"),
+            ("anthropic.messages", "", "anthropic"),
+            ("google.vertex.chat", "", "gcp.vertex_ai"),
+            ("google.generative-ai", "", "gcp.gemini"),
+            ("amazon-bedrock", "", "aws.bedrock"),
+            ("AWS", "", "aws.bedrock"),
+            ("az.ai.openai", "", "azure.ai.openai"),
+            ("azure-openai.chat", "", "azure.ai.openai"),
+            ("strands-agents", "us.anthropic.claude-sonnet-4", "aws.bedrock"),
+            ("langchain", "claude-sonnet-4-5", "anthropic"),
+            ("", "azure/gpt-4o", "azure.ai.openai"),
+            ("my-gateway", "gpt-4o", "my-gateway"),
+            ("", "my-model", ""),
+        ] {
+            assert_eq!(names.provider(raw, model), name, "{raw} {model}");
+        }
+    }
+
+    #[test]
+    fn models_lose_what_is_in_front_of_them() {
+        let names = Names::compile(&Conventions::embedded());
+        for (raw, model) in [
+            ("models/gemini-2.5-pro", "gemini-2.5-pro"),
+            ("openai/gpt-4o", "gpt-4o"),
+            ("openrouter/anthropic/claude-3.5", "claude-3.5"),
+            ("meta-llama/Llama-3", "meta-llama/Llama-3"),
+            ("openai/", "openai/"),
+            ("arn:aws:bedrock:eu-west-1:123:inference-profile/eu.anthropic.claude", "eu.anthropic.claude"),
+        ] {
+            assert_eq!(names.model(raw), model, "{raw}");
+        }
+    }
+
+    #[test]
+    fn regions_are_those_of_the_provider() {
+        let names = Names::compile(&Conventions::embedded());
+        for (address, model, region) in [
+            ("https://bedrock-runtime.us-east-1.amazonaws.com/model/x", "", "us-east-1"),
+            ("europe-west4-aiplatform.googleapis.com:443", "", "europe-west4"),
+            ("aiplatform.googleapis.com", "", "global"),
+            ("api.openai.com", "", ""),
+            ("", "arn:aws:bedrock:eu-west-1:123:inference-profile/x", "eu-west-1"),
+            ("http://user@[::1]:9100/v1", "", ""),
+        ] {
+            assert_eq!(names.region(host(address), model), region, "{address} {model}");
+        }
+        assert_eq!(host("http://user@[::1]:9100/v1"), "::1");
+        assert_eq!(host("http://127.0.0.1:9100/s/"), "127.0.0.1");
+    }
+}

@@ -1,0 +1,35 @@
+//! Words of the convention table, looked up without case and with `-` as `_`, without an allocation.
+
+use hashbrown::HashMap;
+
+/// Longest word that can be found, in bytes.
+const MAX_WORD: usize = 64;
+
+/// Words and what they mean. Of equal words the first counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Words<V> {
+    map: HashMap<Box<str>, V, foldhash::fast::RandomState>,
+}
+
+// === impl Words ===
+
+impl<V: Copy> Words<V> {
+    /// Words with their meanings.
+    pub(super) fn new<'w>(words: impl IntoIterator<Item = (&'w str, V)>) -> Self {
+        let mut map = HashMap::default();
+        for (word, value) in words {
+            map.entry(word.to_ascii_lowercase().replace('-', "_").into_boxed_str()).or_insert(value);
+        }
+        Self { map }
+    }
+
+    /// What a word means.
+    pub(super) fn get(&self, word: &str) -> Option<V> {
+        let mut folded = [0; MAX_WORD];
+        let folded = folded.get_mut(..word.len())?;
+        for (to, from) in folded.iter_mut().zip(word.bytes()) {
+            *to = if from == b'-' { b'_' } else { from.to_ascii_lowercase() };
+        }
+        self.map.get(std::str::from_utf8(folded).ok()?).copied()
+    }
+}
