@@ -160,7 +160,8 @@ pub struct Sessions {
     pub remembered_traces: usize,
     /// `shards`: threads that own sessions; half of the cores when absent.
     pub shards: Option<u16>,
-    /// `conventions`: a file in the form of `config/conventions.yaml` that replaces the embedded one.
+    /// `conventions`: a file in the form of `config/conventions.yaml` that replaces the embedded one, or, with `extends:
+    /// default`, is put in front of it.
     pub conventions: Option<PathBuf>,
 }
 

@@ -43,7 +43,7 @@ pub(super) fn seconds(value: AnyValue<'_>, unit: Unit, start: u64, duration: u64
     match unit {
         Unit::Milliseconds => real(value).map(|number| number / 1e3),
         Unit::Time => match value {
-            AnyValue::Str(text) => Some(epoch_nanos(unquoted(text))? as f64 / 1e9 - start as f64 / 1e9),
+            AnyValue::Str(text) => Some((epoch_nanos(unquoted(text))? - i128::from(start)) as f64 / 1e9),
             _ => None,
         },
         Unit::Seconds => {

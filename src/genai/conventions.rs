@@ -71,6 +71,8 @@ pub struct Providers {
     pub names: Vec<(String, String)>,
     /// `suffixes`: what may follow a name behind a dot.
     pub suffixes: Vec<String>,
+    /// `exclude_cached`: those whose own input tokens leave out the cached ones, by canonical name.
+    pub exclude_cached: Vec<String>,
     /// `frameworks`: names that stand for no provider.
     pub frameworks: Vec<String>,
     /// `models`: patterns of models and whose they are.
@@ -191,6 +193,7 @@ impl Conventions {
         self.finish_reasons.extend(other.finish_reasons);
         self.providers.names.extend(other.providers.names);
         self.providers.suffixes.extend(other.providers.suffixes);
+        self.providers.exclude_cached.extend(other.providers.exclude_cached);
         self.providers.frameworks.extend(other.providers.frameworks);
         self.providers.models.extend(other.providers.models);
         self.regions.extend(other.regions);

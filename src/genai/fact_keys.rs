@@ -202,7 +202,7 @@ impl FactKeys {
             reasoning_beside: source(Field::ReasoningTokens).is_some_and(|it| it.beside),
             counts: said.unwrap_or_default(),
             exclusive: producer.is_some_and(|it| excludes(&it.exclusive)),
-            provider_excludes: matches!(provider, "anthropic" | "aws.bedrock"),
+            provider_excludes: self.names.excludes_cached(provider),
         };
         let mut tokens = told.normalise()?;
         let extra = |field| gathered.count(field).unwrap_or(0);

@@ -148,8 +148,7 @@ impl Sources {
                 self.offer(visit, *index, AnyValue::Str(name), gathered);
             }
         }
-        let wanted = !gathered.has(Field::FirstToken) || !gathered.has(Field::FinishReasons);
-        if visit.span.events > 0 && operation.is_model_call() && wanted {
+        if visit.span.events > 0 && operation.is_model_call() && self.awaits_events(gathered) {
             self.events(visit, gathered);
         }
     }
@@ -206,10 +205,19 @@ impl Sources {
                     self.offer(visit, *index, value, gathered);
                 }
             }
-            if gathered.has(Field::FirstToken) && gathered.has(Field::FinishReasons) {
+            if !self.awaits_events(gathered) {
                 return;
             }
         }
+    }
+
+    /// Whether an event would rank before what is there. Of several events the first that comes is as good as any.
+    fn awaits_events(&self, gathered: &Gathered<'_>) -> bool {
+        self.events.iter().any(|index| {
+            let Some((field, _)) = self.all.get(usize::from(*index)) else { return false };
+            let found = gathered.get(*field);
+            found.is_none_or(|found| found.source > *index && !self.events.contains(&found.source))
+        })
     }
 
     /// Takes a value for its field when it ranks before what is there and can be used.

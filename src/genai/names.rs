@@ -11,6 +11,7 @@ pub(super) struct Names {
     aliases: Words<usize>,
     suffixes: Words<()>,
     frameworks: Words<()>,
+    exclude_cached: Vec<String>,
     models: Vec<(Glob, Box<str>)>,
     regions: Vec<(Glob, Option<Box<str>>)>,
 }
@@ -35,6 +36,7 @@ impl Names {
             aliases: Words::new(aliases),
             suffixes: set(&providers.suffixes),
             frameworks: set(&providers.frameworks),
+            exclude_cached: providers.exclude_cached.clone(),
             models: providers.models.iter().map(|(glob, name)| (glob.clone(), name.as_str().into())).collect(),
             regions: conventions
                 .regions
@@ -55,6 +57,11 @@ impl Names {
         let prefix = model.split_once('/').and_then(|(prefix, _)| self.known(prefix));
         let by_model = || self.models.iter().find(|(glob, _)| glob.fits(model)).map(|(_, name)| &**name);
         prefix.or_else(by_model).unwrap_or_default()
+    }
+
+    /// Whether the provider's own input tokens leave out the cached ones.
+    pub(super) fn excludes_cached(&self, provider: &str) -> bool {
+        self.exclude_cached.iter().any(|name| name == provider)
     }
 
     /// A model without its provider in front, and out of its ARN.

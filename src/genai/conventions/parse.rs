@@ -108,6 +108,7 @@ fn providers(mut section: Section<'_, '_>) -> Providers {
     let providers = Providers {
         names,
         suffixes: texts(&mut section, "suffixes"),
+        exclude_cached: texts(&mut section, "exclude_cached"),
         frameworks: texts(&mut section, "frameworks"),
         models: models.map(|(name, pattern)| (Glob::new(&pattern), name)).collect(),
     };

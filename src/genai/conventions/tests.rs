@@ -22,3 +22,54 @@ fn what_is_wrong_with_a_table_is_said_with_its_place() {
         assert!(line.starts_with(begin), "{problems}");
     }
 }
+
+#[test]
+fn every_part_of_the_embedded_table_is_there() {
+    let table = Conventions::embedded();
+    for (field, name, _) in Field::ALL.iter().filter(|(field, ..)| !matches!(field, Field::Tenant | Field::Environment))
+    {
+        assert!(table.fields.iter().any(|(own, _)| own == field), "fields.{name}");
+    }
+    for reason in FinishReason::NAMED {
+        assert!(table.finish_reasons.iter().any(|(own, _)| *own == reason), "{}", reason.name());
+    }
+    for producer in &table.producers {
+        let known = |name: &String| name == "all" || table.providers.names.iter().any(|(own, _)| own == name);
+        assert!(producer.exclusive.iter().all(known), "{}", producer.name);
+    }
+}
+
+#[test]
+fn mistakes_in_sources_producers_and_words_are_said_with_path_and_line() {
+    let text = "\
+fields:
+  agent: [{kee: x}]
+  modell: [x]
+  first_token: [{key: a, event: b}, {key: a, unit: hours}]
+  tool: [{key: a, kind: toool}]
+  user: [{key: u, attribute: x}]
+operations: {kinds: {lm: [x]}, span_names: [{name: x}]}
+regions: [{host: here}]
+producers:
+  - {name: x}
+  - {name: y, scope: [a], silent: [{says: brocken, why: z}]}
+extends: defalt
+";
+    let problems = Conventions::parse(text, "my.yaml").unwrap_err().to_string();
+    for begin in [
+        "my.yaml:2:11: fields.agent[0]: names no place",
+        "my.yaml:3:3: fields.modell: unknown key",
+        "my.yaml:4:17: fields.first_token[0]: names more than one place",
+        "my.yaml:4:52: fields.first_token[1].unit",
+        "my.yaml:5:25: fields.tool[0].kind: \"toool\" is no kind of operation, did you mean \"tool\"?",
+        "my.yaml:6:30: fields.user[0].attribute",
+        "my.yaml:7:22: operations.kinds.lm: unknown key",
+        "my.yaml:7:45: operations.span_names[0]",
+        "my.yaml:8:11: regions[0]",
+        "my.yaml:10:5: producers[0]: must have a name",
+        "my.yaml:11:43: producers[1].silent[0].says: \"brocken\" is no outcome, did you mean \"broken\"?",
+        "my.yaml:12:10: extends: \"defalt\" must be default",
+    ] {
+        assert!(problems.lines().any(|line| line.starts_with(begin)), "{begin}\n{problems}");
+    }
+}

@@ -1,0 +1,63 @@
+//! Facts are read of every span that comes in: that must not allocate.
+#![allow(unsafe_code, missing_docs, clippy::unwrap_used)]
+
+mod otlp_common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Instant;
+
+use tailsieve::genai::conventions::Conventions;
+use tailsieve::genai::fact_keys::FactKeys;
+use tailsieve::otlp::keys::KeyTable;
+use tailsieve::otlp::walk::walk;
+
+/// Counts what the thread allocates.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: hands every call on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises are those that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: `at` came from `System`, through `alloc`.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn reading_facts_of_all_recordings_allocates_nothing() {
+    let mut keys = KeyTable::default();
+    let facts = FactKeys::compile(&Conventions::embedded(), &mut keys);
+    let recordings = otlp_common::recordings();
+    let (mut spans, mut told, mut allocations, mut briefs) = (0_u32, 0_u32, 0, 0_u64);
+    let start = Instant::now();
+    for (_, request) in &recordings {
+        walk(request, &keys, |visit| {
+            let before = ALLOCATIONS.get();
+            let facts = facts.facts(visit);
+            briefs ^= facts.map_or(0, |facts| facts.brief().model);
+            allocations += ALLOCATIONS.get() - before;
+            spans += 1;
+            told += u32::from(facts.is_some());
+        })
+        .unwrap();
+    }
+    let with = start.elapsed() / spans;
+    let start = Instant::now();
+    recordings.iter().for_each(|(_, request)| drop(walk(request, &keys, |_| {}).unwrap()));
+    eprintln!("{told} of {spans} spans with facts; {with:?} a span, {:?} of it the walk", start.elapsed() / spans);
+    assert!(spans > 1000 && told > 800 && briefs != 0, "{spans} {told}");
+    assert_eq!(allocations, 0);
+}
