@@ -1,11 +1,10 @@
 //! Facts are read of every span that comes in: that must not allocate.
-#![allow(unsafe_code, missing_docs, clippy::unwrap_used)]
+#![allow(unsafe_code, missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod otlp_common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::time::Instant;
 
 use tailsieve::genai::conventions::Conventions;
 use tailsieve::genai::fact_keys::FactKeys;
@@ -42,7 +41,6 @@ fn reading_facts_of_all_recordings_allocates_nothing() {
     let facts = FactKeys::compile(&Conventions::embedded(), &mut keys);
     let recordings = otlp_common::recordings();
     let (mut spans, mut told, mut allocations, mut briefs) = (0_u32, 0_u32, 0, 0_u64);
-    let start = Instant::now();
     for (_, request) in &recordings {
         walk(request, &keys, |visit| {
             let before = ALLOCATIONS.get();
@@ -54,10 +52,6 @@ fn reading_facts_of_all_recordings_allocates_nothing() {
         })
         .unwrap();
     }
-    let with = start.elapsed() / spans;
-    let start = Instant::now();
-    recordings.iter().for_each(|(_, request)| drop(walk(request, &keys, |_| {}).unwrap()));
-    eprintln!("{told} of {spans} spans with facts; {with:?} a span, {:?} of it the walk", start.elapsed() / spans);
     assert!(spans > 1000 && told > 800 && briefs != 0, "{spans} {told}");
     assert_eq!(allocations, 0);
 }

@@ -23,8 +23,8 @@ impl ErrorTypes {
 
     /// The type of the span's error: its attributes first, then its last exception event. Empty when it does not tell.
     pub(super) fn of<'a>(&self, visit: &Visit<'a, '_>) -> &'a str {
-        let own = self.attributes.iter().filter_map(|slot| visit.attributes.get(*slot)?.as_str());
-        own.filter(|text| !text.is_empty()).next().or_else(|| self.exception(visit)).unwrap_or_default()
+        let mut own = self.attributes.iter().filter_map(|slot| visit.attributes.get(*slot)?.as_str());
+        own.find(|text| !text.is_empty()).or_else(|| self.exception(visit)).unwrap_or_default()
     }
 
     /// The type of the span's last exception event; empty where that has none.
@@ -66,27 +66,32 @@ fn is_one_of(types: &[String], error_type: &str) -> bool {
     !error_type.is_empty() && types.iter().any(|known| known == error_type || known == last)
 }
 
+/// HTTP statuses that have a name of their own as the type of an error.
+const STATUSES: [(u64, &str); 14] = [
+    (400, "400"),
+    (401, "401"),
+    (403, "403"),
+    (404, "404"),
+    (408, "408"),
+    (409, "409"),
+    (413, "413"),
+    (422, "422"),
+    (429, "429"),
+    (500, "500"),
+    (502, "502"),
+    (503, "503"),
+    (504, "504"),
+    (529, "529"),
+];
+
 /// An HTTP status as the type of an error; empty where it is none.
 pub(super) fn of_http_status(status: u64) -> &'static str {
-    match status {
-        400 => "400",
-        401 => "401",
-        403 => "403",
-        404 => "404",
-        408 => "408",
-        409 => "409",
-        413 => "413",
-        422 => "422",
-        429 => "429",
-        500 => "500",
-        502 => "502",
-        503 => "503",
-        504 => "504",
-        529 => "529",
+    let class = match status {
         400..=499 => "4xx",
         500..=599 => "5xx",
         _ => "",
-    }
+    };
+    STATUSES.iter().find(|(known, _)| *known == status).map_or(class, |(_, name)| name)
 }
 
 /// The text of a flag or of a text.

@@ -15,9 +15,9 @@ use crate::otlp::walk::Visit;
 pub(super) struct Sources {
     /// All of them; those of one field in the order of their rank.
     all: Vec<(Field, Source)>,
-    /// By slot: where its sources begin in `uses`, and how many there are.
-    by_slot: Vec<(u16, u16)>,
-    uses: Vec<u16>,
+    /// By slot: where its sources begin in `uses`, where those begin that wait, and where all of them end.
+    by_slot: Vec<(u16, u16, u16)>,
+    uses: Vec<Use>,
     /// By slot: whether it is told of models at all where this is there.
     evidence: Vec<bool>,
     resources: Vec<(Slot, u16)>,
@@ -28,6 +28,13 @@ pub(super) struct Sources {
     nothing: Vec<String>,
     operations: Words<(Operation, bool)>,
     finish_reasons: Words<FinishReason>,
+}
+
+/// One source of a slot: enough to pass over it.
+#[derive(Clone, Copy, Debug)]
+struct Use {
+    field: Field,
+    source: u16,
 }
 
 /// What was found.
@@ -49,6 +56,9 @@ pub(super) struct Gathered<'a> {
     /// The kind of operation, where it is told, and whether it stands around others.
     pub(super) operation: Option<(Operation, bool)>,
 }
+
+/// Longest text that may stand for nothing, in bytes.
+const MAX_NOTHING: usize = 64;
 
 /// Fields by which a span is known to tell of models.
 const EVIDENCE: [Field; 8] = [
@@ -88,7 +98,7 @@ impl Sources {
             ),
             ..Self::default()
         };
-        let mut by_slot: Vec<Vec<u16>> = Vec::new();
+        let mut by_slot: Vec<Vec<Use>> = Vec::new();
         for (index, (field, source)) in all.iter().enumerate() {
             let index = index as u16;
             let when = source.when.as_ref().and_then(|when| when.key.as_ref());
@@ -100,7 +110,7 @@ impl Sources {
                     by_slot.resize(places, Vec::new());
                     compiled.evidence.resize(places, false);
                     if let Some(list) = by_slot.get_mut(slot.index()) {
-                        list.push(index);
+                        list.push(Use { field: *field, source: index });
                     }
                     if let (Some(flag), true) = (compiled.evidence.get_mut(slot.index()), EVIDENCE.contains(field)) {
                         *flag = true;
@@ -111,9 +121,14 @@ impl Sources {
                 Place::SpanName(_) => compiled.span_names.push(index),
             }
         }
+        let waits = |one: &Use| all.get(usize::from(one.source)).is_some_and(|(_, source)| source.waits());
         for list in by_slot {
-            compiled.by_slot.push((compiled.uses.len() as u16, list.len() as u16));
-            compiled.uses.extend(list);
+            let start = compiled.uses.len() as u16;
+            let (late, early): (Vec<Use>, Vec<Use>) = list.into_iter().partition(waits);
+            compiled.uses.extend(early);
+            let middle = compiled.uses.len() as u16;
+            compiled.uses.extend(late);
+            compiled.by_slot.push((start, middle, compiled.uses.len() as u16));
         }
         compiled.all = all;
         compiled
@@ -173,14 +188,17 @@ impl Sources {
         reasons
     }
 
+    /// Offers what the attributes hold to their fields: first what is read at once, then the rest.
     fn attributes<'a>(&self, visit: &Visit<'a, '_>, gathered: &mut Gathered<'a>, rest: bool) {
         for slot in visit.attributes.present() {
-            let Some((start, len)) = self.by_slot.get(slot.index()) else { continue };
-            let range = usize::from(*start)..usize::from(*start) + usize::from(*len);
-            for index in self.uses.get(range).unwrap_or_default() {
-                let waits = self.all.get(usize::from(*index)).is_some_and(|(_, source)| source.waits());
-                if let (true, Some(value)) = (waits == rest, visit.attributes.get(*slot)) {
-                    self.offer(visit, *index, value, gathered);
+            let Some((start, middle, end)) = self.by_slot.get(slot.index()) else { continue };
+            let range = if rest { *middle..*end } else { *start..*middle };
+            for one in self.uses.get(usize::from(range.start)..usize::from(range.end)).unwrap_or_default() {
+                if gathered.get(one.field).is_some_and(|found| found.source <= one.source) {
+                    continue;
+                }
+                if let Some(value) = visit.attributes.get(*slot) {
+                    self.offer(visit, one.source, value, gathered);
                 }
             }
         }
@@ -280,6 +298,9 @@ impl Sources {
 
     fn says_nothing(&self, source: &Source, value: AnyValue<'_>) -> bool {
         let AnyValue::Str(text) = value else { return false };
+        if text.len() > MAX_NOTHING {
+            return false;
+        }
         let text = text.trim();
         text.is_empty() || self.nothing.iter().chain(&source.ignore).any(|nothing| nothing == text)
     }
