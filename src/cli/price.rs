@@ -116,7 +116,7 @@ fn price_all(book: &PriceBook, mut from: impl io::BufRead, mut to: impl Write) -
         if read == 0 {
             break;
         }
-        let answer = if read > MAX_LINE {
+        let priced = if read > MAX_LINE {
             from.skip_until(b'\n')?;
             Err((Value::Null, format!("is longer than {MAX_LINE} bytes")))
         } else if line.trim_ascii().is_empty() {
@@ -124,20 +124,19 @@ fn price_all(book: &PriceBook, mut from: impl io::BufRead, mut to: impl Write) -
         } else {
             price_line(book, &line)
         };
-        let answer = answer.unwrap_or_else(|(id, wrong)| {
+        let line = priced.unwrap_or_else(|(id, wrong)| {
             bad += 1;
             complain(format_args!("line {number}: {wrong}"));
-            Value::Object(answer(id, "bad_record", &Priced::default()))
+            answer(&id, "bad_record", &Priced::default())
         });
-        serde_json::to_writer(&mut to, &answer)?;
-        to.write_all(b"\n")?;
+        writeln!(to, "{line}")?;
     }
     to.flush()?;
     Ok(bad)
 }
 
 /// The answer to a line, or its id and what is wrong with it.
-fn price_line(book: &PriceBook, line: &[u8]) -> Result<Value, (Value, String)> {
+fn price_line(book: &PriceBook, line: &[u8]) -> Result<String, (Value, String)> {
     let record: Map<String, Value> =
         serde_json::from_slice(line).map_err(|error| (Value::Null, format!("is no JSON object: {error}")))?;
     let id = record.get("id").cloned().unwrap_or_default();
@@ -169,7 +168,7 @@ fn price_line(book: &PriceBook, line: &[u8]) -> Result<Value, (Value, String)> {
     if invalid {
         priced = Priced { status: Status::InvalidUsage, cost: None, ..priced };
     }
-    Ok(Value::Object(answer(id.clone(), priced.status.name(), &priced)))
+    Ok(answer(&id, priced.status.name(), &priced))
 }
 
 /// Reads what was used. False when parts are more than their whole.
@@ -227,19 +226,19 @@ fn text<'a>(object: &'a Map<String, Value>, key: &'static str) -> Result<&'a str
     }
 }
 
-fn answer(id: Value, status: &str, priced: &Priced<'_>) -> Map<String, Value> {
-    let some = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
-    let found = priced.source.is_some();
-    let mut answer = Map::new();
-    answer.insert("id".into(), id);
-    answer.insert("usd".into(), priced.cost.map_or(Value::Null, |cost| cost.total.to_string().into()));
-    answer.insert("status".into(), status.into());
-    answer.insert("source".into(), priced.source.map_or(Value::Null, |source| source.name().into()));
-    answer.insert("price_key".into(), some(priced.price_key));
-    answer.insert("match".into(), if found { priced.matched.name().into() } else { Value::Null });
+/// The line for a record, with its keys in the order that the help gives them.
+fn answer(id: &Value, status: &str, priced: &Priced<'_>) -> String {
     let assumptions: Vec<Value> = priced.assumptions.names().map(Value::from).collect();
-    if !assumptions.is_empty() {
-        answer.insert("assumptions".into(), assumptions.into());
-    }
-    answer
+    let fields = [
+        ("id", id.clone()),
+        ("usd", priced.cost.map_or(Value::Null, |cost| cost.total.to_string().into())),
+        ("status", status.into()),
+        ("source", priced.source.map_or(Value::Null, |source| source.name().into())),
+        ("price_key", if priced.price_key.is_empty() { Value::Null } else { priced.price_key.into() }),
+        ("match", priced.source.map_or(Value::Null, |_| priced.matched.name().into())),
+        ("assumptions", assumptions.into()),
+    ];
+    let told = fields.into_iter().filter(|(key, value)| *key != "assumptions" || value != &Value::Array(Vec::new()));
+    let told: Vec<String> = told.map(|(key, value)| format!("\"{key}\":{value}")).collect();
+    format!("{{{}}}", told.join(","))
 }

@@ -52,15 +52,16 @@ impl Overrides {
         let root = tree::parse(text, name)?;
         let mut problems = Problems::default();
         let mut section = Section::new(&root, "", &mut problems);
-        for (index, node) in section.list("models").iter().enumerate() {
+        let (models, spans) = (section.list("models"), section.list("spans"));
+        for (index, node) in models.iter().enumerate() {
             if let Some((rule, from, row)) = model(&mut section, node, item("models", index)) {
                 self.put(&mut section, node, rule, (from, row));
             }
         }
-        for (index, node) in section.list("spans").iter().enumerate() {
+        for (index, node) in spans.iter().enumerate() {
             self.spans.extend(SpanRule::read(&mut section, node, item("spans", index)));
         }
-        if section.is_clean() && self.rules.is_empty() && self.spans.is_empty() {
+        if section.is_clean() && models.is_empty() && spans.is_empty() {
             section.problem_here("has no prices: must have models or spans");
         }
         section.finish();

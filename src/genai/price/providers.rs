@@ -105,7 +105,7 @@ const PROVIDERS: [Provider; 30] = [
         &["mistral"],
         Naming::Plain,
     ),
-    provider(&["cohere", "cohere_chat"], &["cohere", "cohere_chat"], &["cohere"], &["cohere"], Naming::Plain),
+    plain(&["cohere"], &["cohere"], &["cohere"]),
     plain(&["deepseek", "deep_seek"], &["deepseek"], &["deepseek"]),
     plain(&["groq"], &["groq"], &["groq"]),
     plain(&["x_ai", "xai", "x-ai", "x.ai"], &["xai"], &["x-ai"]),

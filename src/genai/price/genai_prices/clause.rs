@@ -100,6 +100,20 @@ impl Clause {
     }
 }
 
+#[cfg(test)]
+impl Clause {
+    /// Texts that it asks for.
+    pub(super) fn examples(&self) -> Vec<String> {
+        match self {
+            Self::Equals(text) | Self::StartsWith(text) | Self::EndsWith(text) | Self::Contains(text) => {
+                vec![text.clone()]
+            }
+            Self::Regex(_) | Self::Unlike(_) => Vec::new(),
+            Self::Any(clauses) | Self::All(clauses) => clauses.iter().flat_map(Self::examples).collect(),
+        }
+    }
+}
+
 /// Where the bracket closes that was opened before the text.
 fn closing(text: &str) -> Option<usize> {
     let (mut depth, mut escaped) = (0, false);

@@ -103,7 +103,7 @@ impl Book {
         let own = [own.as_str()];
         let ids = known.map_or(&own[..], |known| known.genai);
         let sellers = || ids.iter().filter_map(|id| self.seller(id));
-        for form in models.into_iter().flat_map(|model| forms(model, known)).flat_map(with_latest) {
+        for form in models.into_iter().flat_map(|model| own_first(forms(model, known))).flat_map(with_latest) {
             let found = sellers().find_map(|seller| self.find_at(seller, &form));
             let fallback = || {
                 let resold = sellers().flat_map(|seller| &seller.resells).filter_map(|id| self.seller(id));
@@ -140,6 +140,14 @@ impl Book {
     }
 }
 
+/// The name as it is before the one without the provider's own: `perplexity/sonar` is another model than `sonar`.
+fn own_first(mut forms: Vec<Form>) -> Vec<Form> {
+    if forms.len() > 1 && forms.last().is_some_and(|last| last.matched == Match::Exact) {
+        forms.rotate_right(1);
+    }
+    forms
+}
+
 /// A form, and the same without `-latest`.
 fn with_latest(form: Form) -> Vec<Form> {
     let moved = form.name.strip_suffix("-latest").map(|name| Form { name: name.to_owned(), matched: Match::Alias });
@@ -152,5 +160,11 @@ impl Model {
     /// Its id at its provider.
     fn id(&self) -> &str {
         self.key.get(self.id_at..).unwrap_or_default()
+    }
+
+    /// Texts of its clauses: names that it answers to, or that begin, end or hold such.
+    #[cfg(test)]
+    pub(super) fn examples(&self) -> Vec<String> {
+        self.clause.examples()
     }
 }

@@ -123,16 +123,25 @@ impl Book {
     /// name.
     pub(super) fn find(&self, provider: &str, region: &str, models: [&str; 2]) -> Option<Found> {
         let known = Provider::named(provider);
-        for form in models.into_iter().flat_map(|model| forms(model, known)) {
-            let found = match known {
-                Some(known) => self.find_of(known, region, &form),
-                None => self.find_of_named(provider, &form),
-            };
+        for model in models {
+            let found = self.whole(known, model).or_else(|| {
+                forms(model, known).iter().find_map(|form| match known {
+                    Some(known) => self.find_of(known, region, form),
+                    None => self.find_of_named(provider, form),
+                })
+            });
             if found.is_some() {
                 return found;
             }
         }
         None
+    }
+
+    /// The row whose whole key, path and all, is the model's name.
+    fn whole(&self, provider: Option<&Provider>, model: &str) -> Option<Found> {
+        let (provider, key) = (provider?, model.trim());
+        let (row, _) = self.row(key).filter(|(_, row)| key.contains('/') && provider.owns(&row.provider))?;
+        Some(Found { row, matched: Match::Exact, provider_known: true })
     }
 
     fn find_of(&self, provider: &Provider, region: &str, form: &Form) -> Option<Found> {
