@@ -153,7 +153,7 @@ fn files_that_are_no_books_are_refused_with_their_place() {
     for (name, text, wanted) in [
         ("a.json", "{\"gpt\": ", "is not JSON: EOF while parsing a value at line 1"),
         ("b.json", "{\"gpt\": {\"input_cost_per_token\": 1}}", "is no price book of LiteLLM's"),
-        ("c.yaml", "models:\n  - {provider: a, model: b, input: 1}\n", "c.yaml:2:33: models[0].input: unknown key"),
+        ("c.yaml", "models:\n  - {provider: a, model: b, input: 1}\n", "c.yaml:2:29: models[0].input: unknown key"),
         ("d.yaml", "models: [\n", "d.yaml:2:"),
     ] {
         let path = directory.path().join(name);

@@ -184,7 +184,7 @@ prices: 3
         let begin = [
             "my.yaml:2:39: models[0].input_cost_per_tokens: unknown key, did you mean \"input_cost_per_token\"",
             "my.yaml:3:5: models[1]: must have a provider and a model",
-            "my.yaml:4:39: models[2].input_cost_per_token: \"-1\" is no price: must not be negative",
+            "my.yaml:4:38: models[2].input_cost_per_token: \"-1\" is no price: must not be negative",
             "my.yaml:5:5: models[3]: has no prices",
             "my.yaml:6:50: models[4].effective_from: \"soon\" must be a day",
             "my.yaml:7:34: models[5].input_cost_per_token: is a list",
@@ -195,7 +195,7 @@ prices: 3
         ];
         assert_eq!(lines.len(), begin.len(), "{lines:#?}");
         for (line, begin) in lines.iter().zip(begin) {
-            assert!(line.starts_with(begin), "{line}");
+            assert!(line.starts_with(begin), "{line} {lines:#?}");
         }
     }
 

@@ -72,24 +72,24 @@ fn every_row_is_found_by_its_own_key_and_those_without_a_price_are_counted_by_re
             wrong.push(model.key.to_string());
         }
     }
-    assert_eq!(wrong, GENAI_NEVER_FIRST);
     let [litellm, genai] = BOOK.editions() else { panic!() };
     let counts = |edition: &Edition| {
         let Counts { priced, zero, other_units, nothing, skipped, unknown_keys, .. } = edition.counts();
         [priced, zero, other_units, nothing, skipped, unknown_keys]
     };
-    assert_eq!(counts(litellm), LITELLM_COUNTS);
-    assert_eq!((counts(genai), clauses), GENAI_COUNTS);
+    let found = (counts(litellm), counts(genai), clauses, wrong);
+    assert_eq!(found, (LITELLM_COUNTS, GENAI_COUNTS, GENAI_CLAUSES, GENAI_NEVER_FIRST.map(String::from).to_vec()));
 }
 
-/// Rows of LiteLLM's file that have the provider before their name, and a twin that has not.
-const LITELLM_TWINS: usize = 0;
+/// Rows of LiteLLM's file that have a twin with the provider before their name.
+const LITELLM_TWINS: usize = 23;
 /// Models of genai-prices that no name of theirs leads to, because an earlier model answers to it.
 const GENAI_NEVER_FIRST: [&str; 0] = [];
 /// Priced, all zero, other units, nothing, unreadable; and price keys that are not understood.
-const LITELLM_COUNTS: [usize; 6] = [0; 6];
-/// The same, and models whose id is no name of theirs.
-const GENAI_COUNTS: ([usize; 6], usize) = ([0; 6], 0);
+const LITELLM_COUNTS: [usize; 6] = [3666, 122, 666, 97, 0, 1495];
+const GENAI_COUNTS: [usize; 6] = [2286, 0, 26, 18, 0, 103];
+/// Models of genai-prices whose id is no name of theirs.
+const GENAI_CLAUSES: usize = 85;
 
 #[test]
 fn no_price_and_no_usage_are_never_a_zero() {

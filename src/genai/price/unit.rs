@@ -192,7 +192,7 @@ impl Rates {
         }
         // What used nothing costs nothing, where using something would have cost something.
         let would_be = [Unit::Input, Unit::Output].iter().any(|unit| self.of.get(*unit).is_some());
-        if !priced && !(idle && would_be) {
+        if !(priced || idle && would_be) {
             return Bill::Unpriced;
         }
         match self.cost(total, &parts) {
