@@ -8,8 +8,12 @@ use prost::Message;
 
 use super::Args;
 
-/// Different requests that are sent in turn.
+/// Least different requests that are sent in turn, and least spans in all of them: small requests shall not mean few
+/// sessions.
 const TEMPLATES: usize = 8;
+const ROUND: usize = 4096;
+/// One session in so many fails.
+const FAILED: usize = 128;
 /// Text that prompts and answers are cut from.
 const TEXT: &str = include_str!("spans.rs");
 
@@ -17,10 +21,21 @@ const TEXT: &str = include_str!("spans.rs");
 pub struct Template {
     /// The encoded request.
     pub body: Vec<u8>,
-    /// Offsets of trace ids, each with the session that it belongs to.
-    pub traces: Vec<(usize, usize)>,
+    /// Its spans in their order.
+    pub traces: Vec<Place>,
     /// Spans in it.
     pub spans: u64,
+}
+
+/// A span of a template.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// Offset of its trace id.
+    pub at: usize,
+    /// The session that it belongs to.
+    pub session: usize,
+    /// No span of its session is sent after it.
+    pub last: bool,
 }
 
 /// A small generator of numbers, the same in every run.
@@ -39,7 +54,7 @@ impl Dice {
 pub fn templates(args: &Args) -> Vec<Template> {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     // Whole sessions over the round, dealt out in turn as they interleave.
-    let total = args.spans * TEMPLATES;
+    let total = args.spans * TEMPLATES.max(ROUND / args.spans);
     let mut open: Vec<(usize, usize, usize)> = Vec::new();
     let (mut next, mut order) = (0, Vec::with_capacity(total));
     while order.len() < total {
@@ -59,6 +74,14 @@ pub fn templates(args: &Args) -> Vec<Template> {
         }
     }
     order.chunks(args.spans).map(|chunk| template(chunk, &mut dice)).collect()
+}
+
+/// The requests of sessions that are far apart: each has one span of as many sessions as it has spans, the n-th of
+/// them all the n-th.
+pub fn sparse_templates(args: &Args) -> Vec<Template> {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let nth = |number| (0..args.spans).map(move |session| (session, number, args.session)).collect::<Vec<_>>();
+    (0..args.session).map(|number| template(&nth(number), &mut dice)).collect()
 }
 
 fn template(chunk: &[(usize, usize, usize)], dice: &mut Dice) -> Template {
@@ -89,20 +112,21 @@ fn template(chunk: &[(usize, usize, usize)], dice: &mut Dice) -> Template {
         }],
     };
     let body = request.encode_to_vec();
-    // Trace ids begin with a mark and their session's number, so that they are found again.
     let mut traces = Vec::new();
     let mut at = 0;
-    while let Some(found) = body[at..].windows(8).position(|window| window == MARK) {
-        let start = at + found;
-        let session = u64::from_be_bytes(body[start + 8..start + 16].try_into().unwrap());
-        traces.push((start, session as usize));
-        at = start + 16;
+    for (session, number, of) in chunk {
+        let mark = mark(*session);
+        at += body[at..].windows(16).position(|window| window == mark).unwrap();
+        traces.push(Place { at, session: *session, last: number + 1 == *of });
+        at += 16;
     }
-    assert_eq!(traces.len(), chunk.len(), "every span's trace id is found");
     Template { body, traces, spans: chunk.len() as u64 }
 }
 
-const MARK: &[u8] = &[0xde, 0xad, 0xbe, 0xef, 0xfe, 0xed, 0xfa, 0xce];
+/// The trace id of a session in a template.
+fn mark(session: usize) -> Vec<u8> {
+    [&[0xde, 0xad, 0xbe, 0xef, 0xfe, 0xed, 0xfa, 0xce], &(session as u64).to_be_bytes()[..]].concat()
+}
 
 fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
     let llm = number % 3 == 1;
@@ -136,9 +160,9 @@ fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
             int("http.response.status_code", 200),
         ]);
     }
-    let failed = session.is_multiple_of(50) && number + 1 == of;
+    let failed = session.is_multiple_of(FAILED) && number + 1 == of;
     Span {
-        trace_id: [MARK, &(session as u64).to_be_bytes()].concat(),
+        trace_id: mark(session),
         span_id: (number as u64 + 1).to_be_bytes().to_vec(),
         // Children end, and are sent, before their parents: the root comes last.
         parent_span_id: if number + 1 == of { Vec::new() } else { (of as u64).to_be_bytes().to_vec() },
