@@ -40,6 +40,10 @@ class Results:
         pairs = zip(self.rounds.get(row, []), self.rounds.get(to, []))
         return _spread([one[figure] / other[figure] for one, other in pairs if other[figure]])
 
+    def median_ratio(self, row: str, to: str, figure: str) -> float | None:
+        found = self.ratio(row, to, figure)
+        return found and found.median
+
     def write(self, folder: Path):
         (folder / f"{self.scenario}.json").write_text(json.dumps(asdict(self), indent=1) + "\n")
 

@@ -177,9 +177,9 @@ fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
     }
 }
 
-/// 500 to 1,400 bytes of text, so that an LLM span has 1 to 3 KiB of content.
+/// 700 to 2,100 bytes of text, so that an LLM span has 1.4 to 4.1 KiB of content, and spans 1.6 KB on average.
 fn content(dice: &mut Dice) -> &'static str {
-    let len = (500 + dice.roll(900)).min(TEXT.len() / 2);
+    let len = (700 + dice.roll(1400)).min(TEXT.len() / 2);
     let mut start = dice.roll(TEXT.len() - len);
     while !TEXT.is_char_boundary(start) {
         start -= 1;

@@ -9,6 +9,9 @@ use libdeflater::{CompressionLvl, Compressor};
 use super::spans::{Place, Template, sparse_templates, templates};
 use super::{Args, Compression};
 
+/// Bytes in front of a message of gRPC: whether it is compressed, and its length.
+const PREFIX: usize = 5;
+
 /// The requests of all connections.
 pub struct Traffic {
     templates: Vec<Template>,
@@ -35,9 +38,11 @@ pub struct Next<'a> {
 impl Traffic {
     pub fn new(args: &Args) -> Self {
         let each = args.connections * args.spans;
+        // Of so many requests that go to a block, the last one ends its sessions, and the next one opens others.
+        let waiting = |open: usize| open * args.session / args.session.saturating_sub(1).max(1);
         let mut traffic = Self {
             templates: if args.open.is_some() { sparse_templates(args) } else { templates(args) },
-            blocks: args.open.map(|open| (open / each).max(1) as u64),
+            blocks: args.open.map(|open| (waiting(open) / each).max(1) as u64),
             compression: args.compression,
             connections: args.connections as u64,
             prepared: Vec::new(),
@@ -80,24 +85,26 @@ impl Traffic {
     }
 
     fn framed(&self, template: &Template, round: u64, compressor: &mut Compressor) -> Bytes {
-        let mut message = template.body.clone();
+        let mut plain = BytesMut::with_capacity(template.body.len() + PREFIX);
+        put_prefix(&mut plain, false, template.body.len());
+        plain.put_slice(&template.body);
         for place in &template.traces {
-            message[place.at..place.at + 16].copy_from_slice(&trace_id(round, place.session));
+            let at = PREFIX + place.at;
+            plain[at..at + 16].copy_from_slice(&trace_id(round, place.session));
         }
-        let message = match self.compression {
-            Compression::None => message,
+        let packed = match self.compression {
+            Compression::None => return plain.freeze(),
             Compression::Gzip => {
-                let mut out = vec![0; compressor.gzip_compress_bound(message.len())];
-                let len = compressor.gzip_compress(&message, &mut out).unwrap();
+                let mut out = vec![0; compressor.gzip_compress_bound(template.body.len())];
+                let len = compressor.gzip_compress(&plain[PREFIX..], &mut out).unwrap();
                 out.truncate(len);
                 out
             }
-            Compression::Zstd => zstd::bulk::compress(&message, 1).unwrap(),
+            Compression::Zstd => zstd::bulk::compress(&plain[PREFIX..], 1).unwrap(),
         };
-        let mut body = BytesMut::with_capacity(message.len() + 5);
-        body.put_u8(u8::from(self.compression != Compression::None));
-        body.put_u32(message.len() as u32);
-        body.put_slice(&message);
+        let mut body = BytesMut::with_capacity(packed.len() + PREFIX);
+        put_prefix(&mut body, true, packed.len());
+        body.put_slice(&packed);
         body.freeze()
     }
 
@@ -106,7 +113,7 @@ impl Traffic {
         let threads = std::thread::available_parallelism().unwrap().get();
         let share = |thread: usize| {
             let mut compressor = new_compressor();
-            let numbers = (thread..args.prepared).step_by(threads);
+            let numbers = args.prepared * thread / threads..args.prepared * (thread + 1) / threads;
             let make = |nth| {
                 // A connection of their own, whose number no other has.
                 let (template, round) = self.template(u64::from(u16::MAX), nth as u64);
@@ -141,6 +148,11 @@ pub fn new_compressor() -> Compressor {
     Compressor::new(CompressionLvl::new(6).unwrap())
 }
 
+fn put_prefix(body: &mut BytesMut, compressed: bool, len: usize) {
+    body.put_u8(u8::from(compressed));
+    body.put_u32(len as u32);
+}
+
 /// Spread over all bits, as random ids are.
 fn trace_id(round: u64, session: usize) -> [u8; 16] {
     let id = (u128::from(round) << 32 | session as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
@@ -152,8 +164,8 @@ fn read(file: &Path) -> Vec<Bytes> {
     let mut rest = Bytes::from(fs::read(file).unwrap());
     let mut bodies = Vec::new();
     while !rest.is_empty() {
-        let len = u32::from_be_bytes(rest[1..5].try_into().unwrap()) as usize;
-        bodies.push(rest.split_to(5 + len));
+        let len = u32::from_be_bytes(rest[1..PREFIX].try_into().unwrap()) as usize;
+        bodies.push(rest.split_to(PREFIX + len));
     }
     bodies
 }
