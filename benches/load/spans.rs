@@ -1,5 +1,7 @@
 //! The spans: of the size and shape of LLM and agent traces, encoded once, with the places of their ids known.
 
+use std::sync::LazyLock;
+
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -14,8 +16,8 @@ const TEMPLATES: usize = 8;
 const ROUND: usize = 4096;
 /// One session in so many fails.
 const FAILED: usize = 128;
-/// Text that prompts and answers are cut from.
-const TEXT: &str = include_str!("spans.rs");
+/// The words of prompts and answers: a text that does not change.
+const WORDS: &str = include_str!("../../LICENSE");
 
 /// One request, and where the trace ids of its sessions stand in it.
 pub struct Template {
@@ -130,7 +132,8 @@ fn mark(session: usize) -> Vec<u8> {
 
 fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
     let llm = number % 3 == 1;
-    let start = 1_790_000_000_000_000_000 + number as u64 * 40_000_000;
+    let start = 1_790_000_000_000_000_000 + number as u64 * 40_000_000 + dice.roll(5_000_000) as u64;
+    let id = |number: usize| span_id(session, number).to_vec();
     let mut attributes = vec![
         text("gen_ai.operation.name", if llm { "chat" } else { "execute_tool" }),
         text("gen_ai.provider.name", "openai"),
@@ -139,7 +142,7 @@ fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
         text("server.address", "api.openai.com"),
         int("server.port", 443),
         int("thread.id", 140_234_876 + number as i64),
-        text("app.request.id", "b0c1f4a2-5c1e-4a43-9c0a-0f6c2f6c7b11"),
+        text("app.request.id", &hex(dice)),
     ];
     if llm {
         attributes.extend([
@@ -148,13 +151,13 @@ fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
             int("gen_ai.usage.input_tokens", 812 + dice.roll(4000) as i64),
             int("gen_ai.usage.output_tokens", 64 + dice.roll(900) as i64),
             text("gen_ai.response.finish_reasons", "stop"),
-            text("gen_ai.input.messages", content(dice)),
-            text("gen_ai.output.messages", content(dice)),
+            text("gen_ai.input.messages", &content(dice)),
+            text("gen_ai.output.messages", &content(dice)),
         ]);
     } else {
         attributes.extend([
             text("gen_ai.tool.name", "search_documents"),
-            text("gen_ai.tool.call.id", "call_9bE2xQ4h1Zp3"),
+            text("gen_ai.tool.call.id", &format!("call_{}", hex(dice))),
             text("gen_ai.tool.call.arguments", "{\"query\": \"quarterly revenue by region\", \"limit\": 20}"),
             text("http.request.method", "POST"),
             int("http.response.status_code", 200),
@@ -163,9 +166,9 @@ fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
     let failed = session.is_multiple_of(FAILED) && number + 1 == of;
     Span {
         trace_id: mark(session),
-        span_id: (number as u64 + 1).to_be_bytes().to_vec(),
+        span_id: id(number),
         // Children end, and are sent, before their parents: the root comes last.
-        parent_span_id: if number + 1 == of { Vec::new() } else { (of as u64).to_be_bytes().to_vec() },
+        parent_span_id: if number + 1 == of { Vec::new() } else { id(of - 1) },
         flags: 0x101,
         name: if llm { "chat gpt-4o-mini".into() } else { "execute_tool search_documents".into() },
         kind: if llm { 3 } else { 1 },
@@ -177,18 +180,27 @@ fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
     }
 }
 
-/// 700 to 2,100 bytes of text, so that an LLM span has 1.4 to 4.1 KiB of content, and spans 1.6 KB on average.
-fn content(dice: &mut Dice) -> &'static str {
-    let len = (700 + dice.roll(1400)).min(TEXT.len() / 2);
-    let mut start = dice.roll(TEXT.len() - len);
-    while !TEXT.is_char_boundary(start) {
-        start -= 1;
+/// 700 to 2,100 bytes of text, so that an LLM span has 1.4 to 4.1 KiB of content, and spans 1.6 KB on average. Frequent
+/// words and rare ones, so that gzip makes a fourth of a request, as it does of real ones.
+fn content(dice: &mut Dice) -> String {
+    static KNOWN: LazyLock<Vec<&str>> = LazyLock::new(|| WORDS.split_whitespace().collect());
+    let (len, mut out) = (700 + dice.roll(1400), String::new());
+    while out.len() < len {
+        out.push_str(KNOWN[dice.roll(KNOWN.len())]);
+        out.push(' ');
     }
-    let mut end = start + len;
-    while !TEXT.is_char_boundary(end) {
-        end -= 1;
-    }
-    &TEXT[start..end]
+    out.truncate(len);
+    out
+}
+
+/// Ids that look random, and differ within a trace.
+fn span_id(session: usize, number: usize) -> [u8; 8] {
+    let number = (session as u64) << 32 | (number as u64 + 1);
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()
+}
+
+fn hex(dice: &mut Dice) -> String {
+    format!("{:016x}{:016x}", dice.roll(usize::MAX), dice.roll(usize::MAX))
 }
 
 fn text(key: &str, value: &str) -> KeyValue {
