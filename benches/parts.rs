@@ -148,7 +148,7 @@ fn intake(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::Wall
         receivers.iter().flat_map(Receiver::try_iter).count()
     };
     group.bench_function("append to the log", |b| b.iter(append));
-    group.bench_function("intake", |b| b.iter_batched(append, take, BatchSize::SmallInput));
+    group.bench_function("intake", |b| b.iter_batched(append, take, BatchSize::NumIterations(32)));
 }
 
 /// As the receiver does it: the whole body in one call, with a context that is used again.

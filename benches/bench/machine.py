@@ -23,7 +23,11 @@ def machine() -> str:
 
 
 def commit() -> str:
-    """The tree's commit, and whether the tree differs from it."""
-    said = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=world.ROOT,
-                          capture_output=True, text=True)
-    return said.stdout.strip() or "of unknown commit"
+    """The tree's commit, and whether the tree differs from it in more than the table that is written here."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=world.ROOT, capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    changed = git("status", "--porcelain", "--", ".", ":!benches/README.md")
+    return (git("rev-parse", "--short", "HEAD") or "of unknown commit") + (" with changes" if changed else "")

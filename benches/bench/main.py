@@ -115,6 +115,8 @@ def said(figures: dict) -> str:
     for name, unit in (("open", "open sessions"), ("rss_per_held", "RSS per held byte"), ("delay_median", "s delay")):
         if name in figures:
             parts.append(f"{figures[name]:.2f} {unit}")
+    if figures["others"] > report.QUIET:
+        parts.append(f"DISTURBED: other processes used {figures['others']:.1f} cores")
     if figures["refused_requests"]:
         parts.append(f"{figures['refused_requests']} REQUESTS REFUSED")
     return ", ".join(parts)

@@ -3,6 +3,7 @@
 - `cpu`: CPU seconds of the server per million spans, user and system, from /proc/PID/stat
 - `rate`: spans per second
 - `rss`, `peak`: resident bytes at the end, and the most there were
+- `others`: cores that all other processes used meanwhile
 """
 
 import statistics
@@ -15,7 +16,7 @@ from suite.scenario import Failed
 from bench import load, servers
 
 # Beside the hold, what it takes until memory is mapped and every part of the path is at work.
-_SETTLING = 4
+_SETTLING = 10
 _DECODERS = 2
 
 
@@ -77,6 +78,7 @@ def _figures(measured: dict) -> dict:
         "rss": measured["server_rss_bytes"],
         "peak": measured["server_peak_rss_bytes"],
         "spans": measured["spans"],
+        "others": measured["other_cpu_seconds"] / measured["seconds"],
         "refused_requests": measured["refused_requests"],
         "exported_bytes": measured["exported_bytes"],
     }

@@ -9,6 +9,9 @@ from bench.scenarios import ALL, Scenario
 
 _BEGIN, _END = "<!-- generated: figures -->", "<!-- end -->"
 
+# Cores that other processes may use until it is said that they did; what the kernel does for the network counts.
+QUIET = 0.3
+
 _GIB, _KILO, _MILLI = 1 << 30, 1000, 0.001
 
 
@@ -75,8 +78,10 @@ def write(readme: Path, folder: Path):
             rounds = max(map(len, found.rounds.values()), default=0)
             parts.append(f"**{scenario.name}**: {scenario.title}.\n\n{table(scenario, found)}")
             versions = f" {found.versions}." if found.versions else ""
-            parts.append(f"{found.date}, tailsieve {found.commit}.{versions} `{found.command}`, {rounds} rounds of "
-                         f"{found.seconds:g} s.")
+            others = max((one["others"] for many in found.rounds.values() for one in many), default=0)
+            busy = f" Disturbed: other processes used up to {others:.1f} cores." if others > QUIET else ""
+            parts.append(f"{found.date}, tailsieve {found.commit}.{versions} `{found.command}`, {rounds} "
+                         f"{'round' if rounds == 1 else 'rounds'} of {found.seconds:g} s.{busy}")
     text = readme.read_text()
     marked = re.compile(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}", re.DOTALL)
     assert marked.search(text), f"{readme} has no marks"

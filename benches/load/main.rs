@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Prints one line of JSON: spans per second, and of the server the CPU seconds per million spans by the operating
-//! system's accounting, its resident bytes and their peak.
+//! system's accounting, its resident bytes and their peak; and the CPU seconds of all other processes, so that a disturbed
+//! measurement shows.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -30,6 +31,9 @@ use clap::{Parser, ValueEnum};
 
 use delay::Delays;
 use traffic::Traffic;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Sends agent spans to an OTLP/gRPC receiver
 #[derive(Clone, Debug, Parser)]
@@ -138,18 +142,21 @@ async fn run(args: Args) {
         senders.push(tokio::spawn(send));
     }
     tokio::time::sleep(Duration::from_secs_f64(args.warmup)).await;
-    let (began, before) = (Instant::now(), usage::read(args.pid));
+    let own = Some(std::process::id());
+    let others = || usage::machine() - usage::read(args.pid).cpu - usage::read(own).cpu;
+    let (began, before, others_before) = (Instant::now(), usage::read(args.pid), others());
     let spans_before = sent.spans.load(Ordering::Relaxed);
     for sender in senders {
         sender.await.unwrap();
     }
     let (elapsed, after) = (began.elapsed().as_secs_f64(), usage::read(args.pid));
+    let others = others() - others_before;
     let spans = sent.spans.load(Ordering::Relaxed) - spans_before;
     let cpu = after.cpu - before.cpu;
     let (delayed, [median, p99, longest]) = delays.unwrap_or_default().quantiles([0.5, 0.99, 1.0]);
     println!(
         "{{\"spans\": {spans}, \"seconds\": {elapsed:.2}, \"spans_per_second\": {:.0}, \"bytes\": {}, \"refused_requests\": {}, \
-         \"failed_requests\": {}, \"server_cpu_seconds\": {cpu:.2}, \"server_cpu_seconds_per_million_spans\": {:.3}, \
+         \"failed_requests\": {}, \"other_cpu_seconds\": {others:.2}, \"server_cpu_seconds\": {cpu:.2}, \"server_cpu_seconds_per_million_spans\": {:.3}, \
          \"server_rss_bytes\": {}, \"server_peak_rss_bytes\": {}, \"exported_bytes\": {}, \"delayed_sessions\": {delayed}, \
          \"delay_median\": {median:.4}, \"delay_p99\": {p99:.4}, \"delay_longest\": {longest:.4}}}",
         spans as f64 / elapsed,
