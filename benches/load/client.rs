@@ -1,47 +1,46 @@
-//! One connection: HTTP/2 without TLS, some requests under way, ids patched before each.
+//! One connection: HTTP/2 without TLS, some requests under way.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use libdeflater::{CompressionLvl, Compressor};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use super::spans::Template;
+use super::delay::Delays;
+use super::traffic::{Traffic, new_compressor};
 use super::{Args, Compression, Sent};
 
 /// Sends until the time is over.
-pub async fn send(args: Args, number: u64, templates: Arc<Vec<Template>>, sent: Arc<Sent>) {
+pub async fn send(args: Args, number: u64, traffic: Arc<Traffic>, sent: Arc<Sent>, delays: Option<Arc<Delays>>) {
     let sender = connect(&args).await;
     let began = Instant::now();
     let end = Duration::from_secs_f64(args.warmup + args.seconds);
     let mut under_way = JoinSet::new();
-    let (mut round, mut planned) = (0_u64, 0_u64);
-    let mut compressor = Compressor::new(CompressionLvl::new(6).unwrap());
-    'all: loop {
-        for template in templates.iter() {
-            if began.elapsed() >= end || args.total.is_some_and(|total| planned * args.connections as u64 >= total) {
-                break 'all;
-            }
-            if let Some(rate) = args.rate {
-                let due = planned as f64 * args.connections as f64 / rate;
-                tokio::time::sleep(Duration::from_secs_f64(due).saturating_sub(began.elapsed())).await;
-            }
-            while under_way.len() >= args.in_flight {
-                under_way.join_next().await;
-            }
-            let body = patched(template, number << 40 | round, args.compression, &mut compressor);
-            planned += template.spans;
-            under_way.spawn(request(sender.clone(), args.clone(), body, template.spans, sent.clone()));
+    let mut compressor = new_compressor();
+    for nth in 0.. {
+        let planned = nth * traffic.spans() * args.connections as u64;
+        if began.elapsed() >= end || args.total.is_some_and(|total| planned >= total) {
+            break;
         }
-        round += 1;
+        if let Some(rate) = args.rate {
+            let due = Duration::from_secs_f64(planned as f64 / rate);
+            tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
+        }
+        while under_way.len() >= args.in_flight {
+            under_way.join_next().await;
+        }
+        let next = traffic.next(number, nth, &mut compressor);
+        if let Some(delays) = delays.as_ref().filter(|_| began.elapsed().as_secs_f64() > args.warmup) {
+            delays.sent(next.ended());
+        }
+        under_way.spawn(request(sender.clone(), args.clone(), next.body, traffic.spans(), sent.clone()));
     }
     while under_way.join_next().await.is_some() {}
 }
@@ -54,34 +53,6 @@ async fn connect(args: &Args) -> SendRequest<Full<Bytes>> {
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     sender
-}
-
-/// The request with trace ids of its own, framed.
-fn patched(template: &Template, round: u64, compression: Compression, compressor: &mut Compressor) -> Bytes {
-    let mut body = BytesMut::with_capacity(template.body.len() + 5);
-    body.put_u8(u8::from(compression != Compression::None));
-    body.put_u32(template.body.len() as u32);
-    body.put_slice(&template.body);
-    for (offset, session) in &template.traces {
-        // Spread over all bits, as random ids are.
-        let id = (u128::from(round) << 32 | *session as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-        body[5 + offset..5 + offset + 16].copy_from_slice(&id.to_be_bytes());
-    }
-    let packed = match compression {
-        Compression::None => return body.freeze(),
-        Compression::Gzip => {
-            let mut out = vec![0; compressor.gzip_compress_bound(template.body.len())];
-            let len = compressor.gzip_compress(&body[5..], &mut out).unwrap();
-            out.truncate(len);
-            out
-        }
-        Compression::Zstd => zstd::bulk::compress(&body[5..], 1).unwrap(),
-    };
-    let mut body = BytesMut::with_capacity(packed.len() + 5);
-    body.put_u8(1);
-    body.put_u32(packed.len() as u32);
-    body.put_slice(&packed);
-    body.freeze()
 }
 
 async fn request(mut sender: SendRequest<Full<Bytes>>, args: Args, body: Bytes, spans: u64, sent: Arc<Sent>) {

@@ -1,4 +1,4 @@
-//! A backend that takes everything and looks at nothing.
+//! A backend that takes everything and looks at nothing, unless delays are asked for.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -15,14 +15,16 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 
+use super::delay::Delays;
+
 /// Serves OTLP/gRPC on `address`, counting the bytes that come.
-pub async fn serve(address: SocketAddr, taken: Arc<AtomicU64>) {
+pub async fn serve(address: SocketAddr, taken: Arc<AtomicU64>, delays: Option<Arc<Delays>>) {
     let listener = TcpListener::bind(address).await.unwrap();
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
-        let taken = taken.clone();
+        let (taken, delays) = (taken.clone(), delays.clone());
         tokio::spawn(async move {
-            let service = service_fn(move |request| answer(request, taken.clone()));
+            let service = service_fn(move |request| answer(request, taken.clone(), delays.clone()));
             let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
             let _ = builder.serve_connection(TokioIo::new(stream), service).await;
         });
@@ -31,11 +33,21 @@ pub async fn serve(address: SocketAddr, taken: Arc<AtomicU64>) {
 
 type Answer = BoxBody<Bytes, Infallible>;
 
-async fn answer(request: Request<Incoming>, taken: Arc<AtomicU64>) -> hyper::Result<Response<Answer>> {
+async fn answer(
+    request: Request<Incoming>,
+    taken: Arc<AtomicU64>,
+    delays: Option<Arc<Delays>>,
+) -> hyper::Result<Response<Answer>> {
     let mut body = request.into_body();
-    while let Some(frame) = body.frame().await {
-        if let Some(data) = frame?.data_ref() {
-            taken.fetch_add(data.len() as u64, Ordering::Relaxed);
+    if let Some(delays) = delays {
+        let whole = body.collect().await?.to_bytes();
+        taken.fetch_add(whole.len() as u64, Ordering::Relaxed);
+        delays.came(&whole);
+    } else {
+        while let Some(frame) = body.frame().await {
+            if let Some(data) = frame?.data_ref() {
+                taken.fetch_add(data.len() as u64, Ordering::Relaxed);
+            }
         }
     }
     let mut trailers = HeaderMap::new();

@@ -1,5 +1,7 @@
 //! The spans: of the size and shape of LLM and agent traces, encoded once, with the places of their ids known.
 
+use std::sync::LazyLock;
+
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -8,19 +10,34 @@ use prost::Message;
 
 use super::Args;
 
-/// Different requests that are sent in turn.
+/// Least different requests that are sent in turn, and least spans in all of them: small requests shall not mean few
+/// sessions.
 const TEMPLATES: usize = 8;
-/// Text that prompts and answers are cut from.
-const TEXT: &str = include_str!("spans.rs");
+const ROUND: usize = 4096;
+/// One session in so many fails.
+const FAILED: usize = 128;
+/// The words of prompts and answers: a text that does not change.
+const WORDS: &str = include_str!("../../LICENSE");
 
 /// One request, and where the trace ids of its sessions stand in it.
 pub struct Template {
     /// The encoded request.
     pub body: Vec<u8>,
-    /// Offsets of trace ids, each with the session that it belongs to.
-    pub traces: Vec<(usize, usize)>,
+    /// Its spans in their order.
+    pub traces: Vec<Place>,
     /// Spans in it.
     pub spans: u64,
+}
+
+/// A span of a template.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// Offset of its trace id.
+    pub at: usize,
+    /// The session that it belongs to.
+    pub session: usize,
+    /// No span of its session is sent after it.
+    pub last: bool,
 }
 
 /// A small generator of numbers, the same in every run.
@@ -39,7 +56,7 @@ impl Dice {
 pub fn templates(args: &Args) -> Vec<Template> {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     // Whole sessions over the round, dealt out in turn as they interleave.
-    let total = args.spans * TEMPLATES;
+    let total = args.spans * TEMPLATES.max(ROUND / args.spans);
     let mut open: Vec<(usize, usize, usize)> = Vec::new();
     let (mut next, mut order) = (0, Vec::with_capacity(total));
     while order.len() < total {
@@ -59,6 +76,14 @@ pub fn templates(args: &Args) -> Vec<Template> {
         }
     }
     order.chunks(args.spans).map(|chunk| template(chunk, &mut dice)).collect()
+}
+
+/// The requests of sessions that are far apart: each has one span of as many sessions as it has spans, the n-th of
+/// them all the n-th.
+pub fn sparse_templates(args: &Args) -> Vec<Template> {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let nth = |number| (0..args.spans).map(move |session| (session, number, args.session)).collect::<Vec<_>>();
+    (0..args.session).map(|number| template(&nth(number), &mut dice)).collect()
 }
 
 fn template(chunk: &[(usize, usize, usize)], dice: &mut Dice) -> Template {
@@ -89,24 +114,26 @@ fn template(chunk: &[(usize, usize, usize)], dice: &mut Dice) -> Template {
         }],
     };
     let body = request.encode_to_vec();
-    // Trace ids begin with a mark and their session's number, so that they are found again.
     let mut traces = Vec::new();
     let mut at = 0;
-    while let Some(found) = body[at..].windows(8).position(|window| window == MARK) {
-        let start = at + found;
-        let session = u64::from_be_bytes(body[start + 8..start + 16].try_into().unwrap());
-        traces.push((start, session as usize));
-        at = start + 16;
+    for (session, number, of) in chunk {
+        let mark = mark(*session);
+        at += body[at..].windows(16).position(|window| window == mark).unwrap();
+        traces.push(Place { at, session: *session, last: number + 1 == *of });
+        at += 16;
     }
-    assert_eq!(traces.len(), chunk.len(), "every span's trace id is found");
     Template { body, traces, spans: chunk.len() as u64 }
 }
 
-const MARK: &[u8] = &[0xde, 0xad, 0xbe, 0xef, 0xfe, 0xed, 0xfa, 0xce];
+/// The trace id of a session in a template.
+fn mark(session: usize) -> Vec<u8> {
+    [&[0xde, 0xad, 0xbe, 0xef, 0xfe, 0xed, 0xfa, 0xce], &(session as u64).to_be_bytes()[..]].concat()
+}
 
 fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
     let llm = number % 3 == 1;
-    let start = 1_790_000_000_000_000_000 + number as u64 * 40_000_000;
+    let start = 1_790_000_000_000_000_000 + number as u64 * 40_000_000 + dice.roll(5_000_000) as u64;
+    let id = |number: usize| span_id(session, number).to_vec();
     let mut attributes = vec![
         text("gen_ai.operation.name", if llm { "chat" } else { "execute_tool" }),
         text("gen_ai.provider.name", "openai"),
@@ -115,7 +142,7 @@ fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
         text("server.address", "api.openai.com"),
         int("server.port", 443),
         int("thread.id", 140_234_876 + number as i64),
-        text("app.request.id", "b0c1f4a2-5c1e-4a43-9c0a-0f6c2f6c7b11"),
+        text("app.request.id", &hex(dice)),
     ];
     if llm {
         attributes.extend([
@@ -124,24 +151,24 @@ fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
             int("gen_ai.usage.input_tokens", 812 + dice.roll(4000) as i64),
             int("gen_ai.usage.output_tokens", 64 + dice.roll(900) as i64),
             text("gen_ai.response.finish_reasons", "stop"),
-            text("gen_ai.input.messages", content(dice)),
-            text("gen_ai.output.messages", content(dice)),
+            text("gen_ai.input.messages", &content(dice)),
+            text("gen_ai.output.messages", &content(dice)),
         ]);
     } else {
         attributes.extend([
             text("gen_ai.tool.name", "search_documents"),
-            text("gen_ai.tool.call.id", "call_9bE2xQ4h1Zp3"),
+            text("gen_ai.tool.call.id", &format!("call_{}", hex(dice))),
             text("gen_ai.tool.call.arguments", "{\"query\": \"quarterly revenue by region\", \"limit\": 20}"),
             text("http.request.method", "POST"),
             int("http.response.status_code", 200),
         ]);
     }
-    let failed = session.is_multiple_of(50) && number + 1 == of;
+    let failed = session.is_multiple_of(FAILED) && number + 1 == of;
     Span {
-        trace_id: [MARK, &(session as u64).to_be_bytes()].concat(),
-        span_id: (number as u64 + 1).to_be_bytes().to_vec(),
+        trace_id: mark(session),
+        span_id: id(number),
         // Children end, and are sent, before their parents: the root comes last.
-        parent_span_id: if number + 1 == of { Vec::new() } else { (of as u64).to_be_bytes().to_vec() },
+        parent_span_id: if number + 1 == of { Vec::new() } else { id(of - 1) },
         flags: 0x101,
         name: if llm { "chat gpt-4o-mini".into() } else { "execute_tool search_documents".into() },
         kind: if llm { 3 } else { 1 },
@@ -153,18 +180,27 @@ fn span(session: usize, number: usize, of: usize, dice: &mut Dice) -> Span {
     }
 }
 
-/// 500 to 1,400 bytes of text, so that an LLM span has 1 to 3 KiB of content.
-fn content(dice: &mut Dice) -> &'static str {
-    let len = (500 + dice.roll(900)).min(TEXT.len() / 2);
-    let mut start = dice.roll(TEXT.len() - len);
-    while !TEXT.is_char_boundary(start) {
-        start -= 1;
+/// 700 to 2,100 bytes of text, so that an LLM span has 1.4 to 4.1 KiB of content, and spans 1.6 KB on average. Frequent
+/// words and rare ones, so that gzip makes a fourth of a request, as it does of real ones.
+fn content(dice: &mut Dice) -> String {
+    static KNOWN: LazyLock<Vec<&str>> = LazyLock::new(|| WORDS.split_whitespace().collect());
+    let (len, mut out) = (700 + dice.roll(1400), String::new());
+    while out.len() < len {
+        out.push_str(KNOWN[dice.roll(KNOWN.len())]);
+        out.push(' ');
     }
-    let mut end = start + len;
-    while !TEXT.is_char_boundary(end) {
-        end -= 1;
-    }
-    &TEXT[start..end]
+    out.truncate(len);
+    out
+}
+
+/// Ids that look random, and differ within a trace.
+fn span_id(session: usize, number: usize) -> [u8; 8] {
+    let number = (session as u64) << 32 | (number as u64 + 1);
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()
+}
+
+fn hex(dice: &mut Dice) -> String {
+    format!("{:016x}{:016x}", dice.roll(usize::MAX), dice.roll(usize::MAX))
 }
 
 fn text(key: &str, value: &str) -> KeyValue {

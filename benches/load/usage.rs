@@ -1,5 +1,8 @@
 //! CPU and memory of a process, by the operating system's accounting.
 
+/// Of the columns of `/proc/stat`: idle, and idle while something waits for a disk.
+const IDLE: [usize; 2] = [3, 4];
+
 /// What a process has used so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
@@ -25,4 +28,13 @@ pub fn read(pid: Option<u32>) -> Usage {
     };
     // Linux counts in hundredths of a second on every architecture that matters here.
     Usage { cpu: (ticks(11) + ticks(12)) / 100.0, resident: kib("VmRSS:"), peak: kib("VmHWM:") }
+}
+
+/// CPU seconds of the whole machine so far, idle ones left out; what the hypervisor took counts.
+pub fn machine() -> f64 {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks = stat.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
+    let busy =
+        ticks.enumerate().filter(|(at, _)| !IDLE.contains(at)).filter_map(|(_, ticks)| ticks.parse::<f64>().ok());
+    busy.sum::<f64>() / 100.0
 }

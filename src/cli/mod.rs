@@ -3,6 +3,7 @@
 
 mod check;
 mod demo;
+mod price;
 mod run;
 
 use std::ffi::OsString;
@@ -45,6 +46,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Demo(demo::Args),
+    Price(price::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -55,12 +57,14 @@ Examples:
       tailsieve check tailsieve.yaml
   Receive, decide and send on, until SIGTERM or Ctrl-C:
       tailsieve run --config tailsieve.yaml
+  What calls of models cost, one JSON record a line:
+      tailsieve price < usage.jsonl
   The second file on top of the first:
       tailsieve run --config base.yaml --config production.yaml
 
 Exit codes:
   0  fine
-  1  the configuration is wrong, or the start failed
+  1  the configuration or the input is wrong, or the start failed
   2  the command line is wrong
   3  stopped, with something left undecided or undelivered
 
@@ -73,6 +77,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Cli { command: Command::Run(args) }) => args.run(),
         Ok(Cli { command: Command::Check(args) }) => args.run(),
         Ok(Cli { command: Command::Demo(args) }) => args.run(),
+        Ok(Cli { command: Command::Price(args) }) => args.run(),
         Err(answer) => {
             // Help and version come this way as well; that nobody reads them is no failure.
             let _ = answer.print();

@@ -1,4 +1,4 @@
-//! What instrumentations say: one span in, its [`facts`] out.
+//! What instrumentations say: one span in, its [`facts`] out, and what a call costs.
 //!
 //! - [`conventions`]: the table of keys and words, read from `config/conventions.yaml` or the user's file
 //! - [`facts`]: the nouns: what one span says, and what may be kept of it
@@ -7,11 +7,13 @@
 //! - [`fact_keys`]: the table compiled into slots of the walker's key table; reads a span's facts
 //! - [`session_keys`]: which attributes name a session, compiled in the same way
 //! - [`json_scan`]: a value out of JSON or a Python repr in a string, tolerantly
+//! - [`price`]: what a call of a model costs
 
 pub mod conventions;
 pub mod fact_keys;
 pub mod facts;
 pub mod json_scan;
+pub mod price;
 pub mod session_keys;
 pub mod stream;
 pub mod tokens;

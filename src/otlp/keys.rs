@@ -1,7 +1,8 @@
 //! The attribute keys that somebody asked for. Every attribute of every span is looked up once, by length and hash; a
 //! key that nobody asked for costs that one probe and nothing more.
 
-use super::value::AnyValue;
+use super::value::{AnyValue, Raw, RawAttribute};
+use super::wire::WireError;
 
 /// Longest key that can be asked for, in bytes.
 pub const MAX_KEY: usize = 255;
@@ -23,7 +24,8 @@ pub struct KeyTable {
 /// The values found for the keys of a [`KeyTable`] on one span, event or resource.
 #[derive(Clone, Debug)]
 pub struct Picked<'a> {
-    values: Vec<Option<AnyValue<'a>>>,
+    /// Their text is only taken for text when somebody reads it.
+    values: Vec<Option<Raw<'a>>>,
     touched: Vec<Slot>,
 }
 
@@ -129,12 +131,40 @@ impl<'a> Picked<'a> {
     /// The value at `slot`.
     #[inline]
     pub fn get(&self, slot: Slot) -> Option<AnyValue<'a>> {
-        self.values.get(usize::from(slot.0)).copied().flatten()
+        self.values.get(usize::from(slot.0)).copied().flatten().map(AnyValue::from)
+    }
+
+    /// Checks an attribute, and keeps its value when its key was asked for. A value is only put together for a key that
+    /// was: to move it through memory costs more than to check it.
+    #[inline(always)]
+    pub(super) fn take(&mut self, keys: &KeyTable, attribute: &'a [u8]) -> Result<(), WireError> {
+        let Some((key, text)) = RawAttribute::short_text(attribute) else {
+            return self.take_any(keys, attribute);
+        };
+        if let Some(slot) = keys.find(key) {
+            self.set(slot, Raw::Text(text));
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn take_any(&mut self, keys: &KeyTable, attribute: &'a [u8]) -> Result<(), WireError> {
+        if let Some((key, value)) = RawAttribute::key_then_value(attribute) {
+            return match keys.find(key) {
+                Some(slot) => Raw::parse(value, 0).map(|value| self.set(slot, value)),
+                None => Raw::parse(value, 0).map(drop),
+            };
+        }
+        let attribute = RawAttribute::parse_fields(attribute, 0)?;
+        if let Some(slot) = keys.find(attribute.key) {
+            self.set(slot, attribute.value);
+        }
+        Ok(())
     }
 
     /// Keeps `value` unless the key was seen before: the first of equal keys counts, as for other OTLP readers.
     #[inline]
-    pub fn set(&mut self, slot: Slot, value: AnyValue<'a>) {
+    fn set(&mut self, slot: Slot, value: Raw<'a>) {
         if let Some(place @ None) = self.values.get_mut(usize::from(slot.0)) {
             *place = Some(value);
             self.touched.push(slot);
@@ -183,8 +213,8 @@ mod tests {
         let mut table = KeyTable::default();
         let slot = table.add("k").unwrap();
         let mut picked = Picked::new(&table);
-        picked.set(slot, AnyValue::Int(1));
-        picked.set(slot, AnyValue::Int(2));
+        picked.set(slot, Raw::Int(1));
+        picked.set(slot, Raw::Int(2));
         assert_eq!(picked.get(slot), Some(AnyValue::Int(1)));
         picked.clear();
         assert_eq!(picked.get(slot), None);

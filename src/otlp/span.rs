@@ -148,15 +148,24 @@ impl<'a> SpanView<'a> {
         // The last one counts, as for every scalar: so none is judged before.
         let mut ids: (&[u8], &[u8], &[u8]) = (&[], &[], &[]);
         let mut reader = Reader::new(bytes);
-        while let Some(field) = reader.next_field()? {
+        // Every SDK writes these first, and in this order. Whatever else comes, or comes again, is read below.
+        ids.0 = reader.next_if(tag(span::TRACE_ID, 2)).unwrap_or_default();
+        ids.1 = reader.next_if(tag(span::SPAN_ID, 2)).unwrap_or_default();
+        ids.2 = reader.next_if(tag(span::PARENT_SPAN_ID, 2)).unwrap_or_default();
+        loop {
+            if let Some(start) = reader.next_fixed64_if(tag(span::START_TIME, 1)) {
+                view.start = start;
+            }
+            if let Some(end) = reader.next_fixed64_if(tag(span::END_TIME, 1)) {
+                view.end = end;
+            }
+            while let Some(attribute) = reader.next_if(tag(span::ATTRIBUTES, 2)) {
+                picked.take(keys, attribute)?;
+            }
+            let Some(field) = reader.next_field()? else { break };
             let at = field.start;
             match field.number {
-                span::ATTRIBUTES => {
-                    let attribute = RawAttribute::parse(field.value.bytes(at)?, 0)?;
-                    if let Some(slot) = keys.find(attribute.key) {
-                        picked.set(slot, attribute.value.into());
-                    }
-                }
+                span::ATTRIBUTES => picked.take(keys, field.value.bytes(at)?)?,
                 span::TRACE_ID => ids.0 = field.value.bytes(at)?,
                 span::SPAN_ID => ids.1 = field.value.bytes(at)?,
                 span::PARENT_SPAN_ID => ids.2 = field.value.bytes(at)?,
@@ -274,6 +283,11 @@ impl fmt::Display for SpanError {
 impl std::error::Error for SpanError {}
 
 // === parts ===
+
+/// The tag of a field below 16, as every encoder writes it: in one byte.
+const fn tag(number: u32, wire_type: u8) -> u8 {
+    (number << 3) as u8 | wire_type
+}
 
 fn trace_id(bytes: &[u8]) -> Result<TraceId, SpanError> {
     match <[u8; 16]>::try_from(bytes) {

@@ -17,26 +17,52 @@ pub fn is_utf8(bytes: &[u8]) -> bool {
     is_ascii(bytes) || simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
-/// Whether no byte has its high bit set, eight at a time.
+/// Whether no byte has its high bit set, and there are at most 127.
+#[inline(always)]
+pub(super) fn is_short_ascii(bytes: &[u8]) -> bool {
+    bytes.len() < 0x80 && is_ascii(bytes)
+}
+
+/// Whether no byte has its high bit set. By classes of length, the last bytes read once more where they overlap: one branch
+/// that can be mispredicted instead of one for every loop.
 #[inline]
 fn is_ascii(bytes: &[u8]) -> bool {
+    match bytes.len() {
+        32.. => {
+            let chunks = bytes.chunks_exact(32).all(|chunk| chunk.first_chunk().is_some_and(low32));
+            chunks && bytes.last_chunk().is_some_and(low32)
+        }
+        16.. => low(
+            bytes.first_chunk().map(|word| u128::from_le_bytes(*word)),
+            bytes.last_chunk().map(|word| u128::from_le_bytes(*word)),
+        ),
+        8.. => low64(bytes.first_chunk(), bytes.last_chunk()),
+        4.. => low32s(bytes.first_chunk(), bytes.last_chunk()),
+        _ => bytes.iter().fold(0, |any, byte| any | byte) < 0x80,
+    }
+}
+
+#[inline]
+fn low(first: Option<u128>, last: Option<u128>) -> bool {
+    const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
+    matches!((first, last), (Some(first), Some(last)) if (first | last) & HIGH == 0)
+}
+
+#[inline]
+fn low64(first: Option<&[u8; 8]>, last: Option<&[u8; 8]>) -> bool {
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut chunks = bytes.chunks_exact(32);
-    for chunk in &mut chunks {
-        let mut any = 0_u64;
-        for word in chunk.chunks_exact(8) {
-            any |= word.first_chunk::<8>().map_or(HIGH, |word| u64::from_le_bytes(*word));
-        }
-        if any & HIGH != 0 {
-            return false;
-        }
-    }
-    let mut words = chunks.remainder().chunks_exact(8);
-    let mut any = 0_u64;
-    for word in &mut words {
-        any |= word.first_chunk::<8>().map_or(HIGH, |word| u64::from_le_bytes(*word));
-    }
-    any & HIGH == 0 && words.remainder().iter().all(|byte| *byte < 0x80)
+    matches!((first, last), (Some(first), Some(last)) if (u64::from_le_bytes(*first) | u64::from_le_bytes(*last)) & HIGH == 0)
+}
+
+#[inline]
+fn low32s(first: Option<&[u8; 4]>, last: Option<&[u8; 4]>) -> bool {
+    const HIGH: u32 = 0x8080_8080;
+    matches!((first, last), (Some(first), Some(last)) if (u32::from_le_bytes(*first) | u32::from_le_bytes(*last)) & HIGH == 0)
+}
+
+#[inline]
+fn low32(chunk: &[u8; 32]) -> bool {
+    chunk.iter().fold(0, |any, byte| any | byte) < 0x80
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::fields::{any_value, key_value, list};
 use super::text;
-use super::wire::{Reader, WireError, WireErrorKind};
+use super::wire::{Reader, WireError, WireErrorKind, short_len, split_varint};
 
 /// How many messages may nest inside a value: two for each array in another, three for each key-value list. With the
 /// messages around a value and unknown groups inside it, that is under the hundred that prost decodes, so that every
@@ -52,6 +52,10 @@ pub(super) enum Raw<'a> {
     Array(&'a [u8]),
     KvList(&'a [u8]),
 }
+
+/// Tags inside a `KeyValue`.
+const KEY: u8 = (key_value::KEY << 3 | 2) as u8;
+const VALUE: u8 = (key_value::VALUE << 3 | 2) as u8;
 
 /// An attribute that was checked.
 #[derive(Clone, Copy, Debug)]
@@ -129,8 +133,8 @@ impl<'a> From<Raw<'a>> for AnyValue<'a> {
 // === impl Raw ===
 
 impl<'a> Raw<'a> {
-    #[inline]
-    fn parse(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
+    #[inline(always)]
+    pub(super) fn parse(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
         match Self::alone(bytes) {
             Some(value) => Ok(value),
             None => Self::parse_fields(bytes, depth),
@@ -138,7 +142,7 @@ impl<'a> Raw<'a> {
     }
 
     /// A string or a number and nothing beside it, in the encoding that every SDK writes. `None` for anything else.
-    #[inline]
+    #[inline(always)]
     fn alone(bytes: &'a [u8]) -> Option<Self> {
         const TEXT: u8 = (any_value::STRING << 3 | 2) as u8;
         const INT: u8 = (any_value::INT << 3) as u8;
@@ -148,8 +152,8 @@ impl<'a> Raw<'a> {
                 (text.len() == len && text::is_utf8(text)).then_some(Self::Text(text))
             }
             INT => {
-                let (&byte, rest) = bytes.get(1..)?.split_first()?;
-                (byte < 0x80 && rest.is_empty()).then_some(Self::Int(i64::from(byte)))
+                let (number, rest) = split_varint(bytes.get(1..)?)?;
+                rest.is_empty().then_some(Self::Int(number as i64))
             }
             _ => None,
         }
@@ -181,7 +185,7 @@ impl<'a> Raw<'a> {
 
 impl<'a> RawAttribute<'a> {
     /// Reads and checks a `KeyValue` message that stands `depth` messages deep.
-    #[inline]
+    #[inline(always)]
     pub(super) fn parse(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
         match Self::key_then_value(bytes) {
             Some((key, value)) => Ok(Self { key, value: Raw::parse(value, depth)? }),
@@ -189,11 +193,22 @@ impl<'a> RawAttribute<'a> {
         }
     }
 
+    /// A key and the text of a string, both ASCII and so short that every length is one byte: most attributes there are.
+    /// One look at the bytes checks both, as no length has its high bit set either. `None` for anything else.
+    #[inline(always)]
+    pub(super) fn short_text(bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        const TEXT: u8 = (any_value::STRING << 3 | 2) as u8;
+        let [KEY, key_len, rest @ ..] = bytes else { return None };
+        let (key, rest) = rest.split_at_checked(usize::from(*key_len))?;
+        let [VALUE, value_len, TEXT, text_len, text @ ..] = rest else { return None };
+        let len = text.len();
+        let fits = usize::from(*text_len) == len && usize::from(*value_len) == len + 2;
+        (fits && text::is_short_ascii(bytes)).then_some((key, text))
+    }
+
     /// A key, its value, and nothing beside them, in the encoding that every SDK writes. `None` for anything else.
-    #[inline]
-    fn key_then_value(bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
-        const KEY: u8 = (key_value::KEY << 3 | 2) as u8;
-        const VALUE: u8 = (key_value::VALUE << 3 | 2) as u8;
+    #[inline(always)]
+    pub(super) fn key_then_value(bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         let (&KEY, rest) = bytes.split_first()? else { return None };
         let (len, rest) = short_len(rest)?;
         let (key, rest) = rest.split_at_checked(len)?;
@@ -202,7 +217,7 @@ impl<'a> RawAttribute<'a> {
         (value.len() == len && !value.is_empty() && text::is_utf8(key)).then_some((key, value))
     }
 
-    fn parse_fields(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
+    pub(super) fn parse_fields(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
         let mut reader = Reader::new(bytes);
         let mut attribute = Self { key: &[], value: Raw::Empty };
         while let Some(field) = reader.next_field()? {
@@ -223,16 +238,6 @@ impl<'a> RawAttribute<'a> {
 }
 
 // === parts ===
-
-/// A length of one or two bytes, and what stands behind it.
-#[inline]
-fn short_len(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    match bytes {
-        [low, rest @ ..] if *low < 0x80 => Some((usize::from(*low), rest)),
-        [low, high, rest @ ..] if *high < 0x80 => Some((usize::from(*low & 0x7f) | usize::from(*high) << 7, rest)),
-        _ => None,
-    }
-}
 
 /// The bytes, when they are UTF-8, or `Utf8` at `offset`.
 #[inline]

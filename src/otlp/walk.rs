@@ -129,10 +129,7 @@ pub fn revisit<'a, T>(
     let outer = message(place.resource_spans.start)?;
     let resources = fields(outer, resource_spans::RESOURCE);
     for bytes in resources.flat_map(|resource| fields(resource, resource::ATTRIBUTES)) {
-        let attribute = Attribute::parse(bytes).ok()?;
-        if let Some(slot) = keys.find(attribute.key.as_bytes()) {
-            resource.set(slot, attribute.value);
-        }
+        resource.take(keys, bytes).ok()?;
     }
     let mut scope = ScopeView::default();
     for bytes in fields(message(place.scope_spans.start)?, scope_spans::SCOPE) {
@@ -191,10 +188,7 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
         while let Some(field) = reader.next_field()? {
             match field.number {
                 resource::ATTRIBUTES => {
-                    let attribute = Attribute::parse(field.value.bytes(field.start)?)?;
-                    if let Some(slot) = self.keys.find(attribute.key.as_bytes()) {
-                        self.resource.set(slot, attribute.value);
-                    }
+                    self.resource.take(self.keys, field.value.bytes(field.start)?)?;
                 }
                 resource::DROPPED_ATTRIBUTES_COUNT => drop(field.value.varint(field.start)?),
                 resource::ENTITY_REFS => check_entity_ref(field.value.bytes(field.start)?)?,

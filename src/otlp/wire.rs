@@ -163,6 +163,29 @@ impl<'a> Reader<'a> {
         Ok(Some(Field { number, start, end: self.pos, value }))
     }
 
+    /// The body of the next field, when that is a length-delimited one with the one-byte tag `tag` and a length of one or
+    /// two bytes: nearly every field that matters. `None`, with nothing read, for anything else.
+    #[inline(always)]
+    pub(super) fn next_if(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let (&first, rest) = self.buf.get(self.pos..)?.split_first()?;
+        if first != tag {
+            return None;
+        }
+        let (len, rest) = short_len(rest)?;
+        let body = rest.get(..len)?;
+        self.pos = self.buf.len() - rest.len() + len;
+        Some(body)
+    }
+
+    /// As [`Reader::next_if`], for a fixed64.
+    #[inline(always)]
+    pub(super) fn next_fixed64_if(&mut self, tag: u8) -> Option<u64> {
+        let (&first, rest) = self.buf.get(self.pos..)?.split_first()?;
+        let number = rest.first_chunk().filter(|_| first == tag)?;
+        self.pos += 9;
+        Some(u64::from_le_bytes(*number))
+    }
+
     #[inline(always)]
     fn tag(&mut self) -> Result<(u32, u8), WireError> {
         let start = self.pos;
@@ -263,6 +286,24 @@ impl<'a> Reader<'a> {
     fn error(&self, kind: WireErrorKind) -> WireError {
         WireError { offset: self.pos, kind }
     }
+}
+
+/// A length of one or two bytes, and what stands behind it.
+#[inline(always)]
+pub(super) fn short_len(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    match bytes {
+        [low, rest @ ..] if *low < 0x80 => Some((usize::from(*low), rest)),
+        [low, high, rest @ ..] if *high < 0x80 => Some((usize::from(*low & 0x7f) | usize::from(*high) << 7, rest)),
+        _ => None,
+    }
+}
+
+/// A varint, and what stands behind it.
+#[inline(always)]
+pub(super) fn split_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut reader = Reader::new(bytes);
+    let number = reader.read_varint().ok()?;
+    Some((number, bytes.get(reader.pos..)?))
 }
 
 // === writing ===

@@ -27,6 +27,8 @@ use crate::config::Keepalive;
 /// Windows of HTTP/2: a request of a megabyte comes in one round trip, and a connection has room for a few.
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
+/// Largest frame of HTTP/2, for clients that follow it: each is one read and one allocation, whatever its size.
+const LARGEST_FRAME: u32 = 128 << 10;
 /// Longest wait for the headers of a request on HTTP/1, idle connections too.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Wait before accepting again when that failed: mostly for want of file descriptors.
@@ -73,6 +75,7 @@ impl Manner {
 fn http2(mut builder: auto::Builder<TokioExecutor>) -> auto::Builder<TokioExecutor> {
     let mut http2 = builder.http2();
     http2.timer(TokioTimer::new());
+    http2.max_frame_size(LARGEST_FRAME);
     http2.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
     builder
 }

@@ -29,6 +29,6 @@ mod wheel;
 #[cfg(test)]
 mod tests;
 
-pub use describe::Lens;
+pub use describe::{Frame, Lens};
 pub use outlets::Outlets;
 pub use sessions::Sessions;

@@ -1,0 +1,1 @@
+"""The benchmark: servers, load, scenarios, table."""

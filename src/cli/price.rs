@@ -1,0 +1,244 @@
+//! `tailsieve price`: what calls cost, by the price books that the processor prices spans with.
+
+use std::io::{self, BufRead as _, Read as _, Write};
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::{Exit, complain};
+use crate::genai::price::{
+    BookFile, Inclusive, PriceBook, Priced, SNAPSHOT_DATE, Source, Status, Tokens, Usage, moment,
+};
+
+/// Price usage records: JSON lines from standard input to standard output
+///
+/// A record tells what one call of a model used, and all of its keys but `provider` and `model` may be absent:
+///
+/// {"id": "a", "provider": "openai", "model": "gpt-4o", "usage": {"input": 1200, "output": 300, "cache_read": 1000},
+/// "service_tier": "flex", "timestamp": "2026-11-20T12:00:00Z", "context": {"data_residency": "eu"}}
+///
+/// `usage` counts tokens as the GenAI conventions do: `input` includes `cache_read`, `cache_write` (of which
+/// `cache_write_1h` are kept for an hour), `audio_input` and `image_input`; `output` includes `reasoning`, `audio_output`
+/// and `image_output`. Besides, `web_searches` and `rerank_queries`. Without `usage` the status is no_usage. `model` is the
+/// model of the response; `request_model` is tried after it. Without `timestamp` the prices are those of the snapshots'
+/// date. `context` tells one of data_residency, vertex_location, inference_geo and region.
+///
+/// For each record one line is written, in the order of the records: {"id", "usd" (an exact decimal in a string, or null),
+/// "status", "source", "price_key", "match"}, and "assumptions" where something had to be assumed. The status is ok,
+/// partial, unknown_model, no_price, self_hosted, no_usage, invalid_usage, or bad_record for a line that is no such record:
+/// what is wrong with it goes to standard error with the number of the line, the others are priced, and the exit code is 1.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Price book, as LiteLLM or genai-prices publish it, or own prices in YAML; may be repeated. Price books replace the
+    /// embedded ones; own prices go before all books
+    #[arg(long, value_name = "FILE")]
+    book: Vec<PathBuf>,
+    /// Ask the books of this source only
+    #[arg(long, value_enum, value_name = "SOURCE")]
+    source: Option<Only>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Only {
+    Litellm,
+    Genai,
+}
+
+/// Longest line, in bytes.
+const MAX_LINE: usize = 1 << 20;
+/// Keys of a context that tell a region.
+const REGIONS: [&str; 4] = ["data_residency", "vertex_location", "inference_geo", "region"];
+/// What a usage counts.
+const COUNTS: [&str; 12] = [
+    "input",
+    "output",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "reasoning",
+    "audio_input",
+    "audio_output",
+    "image_input",
+    "image_output",
+    "web_searches",
+    "rerank_queries",
+];
+
+// === impl Args ===
+
+impl Args {
+    pub(super) fn run(self) -> Exit {
+        let book = match self.load() {
+            Ok(book) => book,
+            Err(wrong) => {
+                complain(wrong);
+                return Exit::Failed;
+            }
+        };
+        match price_all(&book, io::stdin().lock(), io::BufWriter::new(io::stdout().lock())) {
+            Ok(0) => Exit::Fine,
+            Ok(_) => Exit::Failed,
+            // Whoever has closed the pipe has read enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
+            Err(error) => {
+                complain(format_args!("tailsieve: {error}"));
+                Exit::Failed
+            }
+        }
+    }
+
+    fn load(&self) -> Result<PriceBook, String> {
+        let own: Vec<BookFile> = self.book.iter().cloned().map(BookFile::File).collect();
+        let given = PriceBook::load(&own).map_err(|problems| problems.to_string())?;
+        let wanted = |source| match self.source {
+            None => true,
+            Some(Only::Litellm) => source == Source::Litellm,
+            Some(Only::Genai) => source == Source::Genai,
+        };
+        if let Some(other) = given.editions().iter().find(|edition| !wanted(edition.source())) {
+            return Err(format!("{}: is a book of {}, which --source leaves out", other.name(), other.source().name()));
+        }
+        if !given.editions().is_empty() {
+            return Ok(given);
+        }
+        let embedded = [Source::Litellm, Source::Genai].into_iter().filter(|source| wanted(*source));
+        let all: Vec<BookFile> = own.into_iter().chain(embedded.map(BookFile::Embedded)).collect();
+        PriceBook::load(&all).map_err(|problems| problems.to_string())
+    }
+}
+
+/// Prices line by line. Gives back how many lines were bad.
+fn price_all(book: &PriceBook, mut from: impl io::BufRead, mut to: impl Write) -> io::Result<usize> {
+    let (mut bad, mut line) = (0, Vec::new());
+    for number in 1_u64.. {
+        line.clear();
+        let read = from.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            break;
+        }
+        let priced = if read > MAX_LINE {
+            from.skip_until(b'\n')?;
+            Err((Value::Null, format!("is longer than {MAX_LINE} bytes")))
+        } else if line.trim_ascii().is_empty() {
+            continue;
+        } else {
+            price_line(book, &line)
+        };
+        let line = priced.unwrap_or_else(|(id, wrong)| {
+            bad += 1;
+            complain(format_args!("line {number}: {wrong}"));
+            answer(&id, "bad_record", &Priced::default())
+        });
+        writeln!(to, "{line}")?;
+    }
+    to.flush()?;
+    Ok(bad)
+}
+
+/// The answer to a line, or its id and what is wrong with it.
+fn price_line(book: &PriceBook, line: &[u8]) -> Result<String, (Value, String)> {
+    let record: Map<String, Value> =
+        serde_json::from_slice(line).map_err(|error| (Value::Null, format!("is no JSON object: {error}")))?;
+    let id = record.get("id").cloned().unwrap_or_default();
+    let bad = |wrong| (id.clone(), wrong);
+    let text = |key: &'static str| text(&record, key).map_err(bad);
+    let at = match text("timestamp")? {
+        "" => moment(&format!("{SNAPSHOT_DATE}T00:00:00Z")),
+        given => moment(given),
+    };
+    let at = at.ok_or_else(|| bad("timestamp is no moment as in 2026-11-20T12:00:00Z".into()))?;
+    let mut usage = Usage {
+        provider: text("provider")?,
+        server_address: text("server_address")?,
+        response_model: text("model")?,
+        request_model: text("request_model")?,
+        service_tier: text("service_tier")?,
+        region: region(&record).map_err(bad)?,
+        at,
+        ..Usage::default()
+    };
+    if usage.response_model.is_empty() && usage.request_model.is_empty() {
+        return Err(bad("names no model".into()));
+    }
+    let mut invalid = false;
+    if let Some(counts) = record.get("usage").filter(|usage| !usage.is_null()) {
+        invalid = !count(counts, &mut usage).map_err(bad)?;
+    }
+    let mut priced = book.price(&usage);
+    if invalid {
+        priced = Priced { status: Status::InvalidUsage, cost: None, ..priced };
+    }
+    Ok(answer(&id, priced.status.name(), &priced))
+}
+
+/// Reads what was used. False when parts are more than their whole.
+fn count(counts: &Value, usage: &mut Usage<'_>) -> Result<bool, String> {
+    let Value::Object(counts) = counts else { return Err("usage is no object".into()) };
+    if let Some(unknown) = counts.keys().find(|key| !COUNTS.contains(&key.as_str())) {
+        return Err(format!("usage.{unknown:.40} is unknown, known are {}", COUNTS.join(", ")));
+    }
+    let of = |key: &str| match counts.get(key) {
+        None | Some(Value::Null) => Ok(0),
+        Some(count) => count.as_u64().ok_or_else(|| format!("usage.{key} is no whole number of tokens")),
+    };
+    let inclusive = Inclusive {
+        input: of("input")?,
+        output: of("output")?,
+        cache_read: of("cache_read")?,
+        cache_write: of("cache_write")?,
+        cache_write_1h: of("cache_write_1h")?,
+        reasoning: of("reasoning")?,
+        input_audio: of("audio_input")?,
+        output_audio: of("audio_output")?,
+        input_image: of("image_input")?,
+        output_image: of("image_output")?,
+    };
+    usage.web_searches = of("web_searches")?;
+    usage.rerank_queries = of("rerank_queries")?;
+    let of_tokens = |key: &String| !["web_searches", "rerank_queries"].contains(&key.as_str());
+    if !counts.keys().any(of_tokens) {
+        return Ok(true);
+    }
+    usage.tokens = Tokens::from_inclusive(&inclusive);
+    Ok(usage.tokens.is_some())
+}
+
+fn region(record: &Map<String, Value>) -> Result<&str, String> {
+    let context = match record.get("context") {
+        None | Some(Value::Null) => return Ok(""),
+        Some(Value::Object(context)) => context,
+        Some(_) => return Err("context is no object".into()),
+    };
+    for key in REGIONS {
+        match text(context, key)? {
+            "" => {}
+            region => return Ok(region),
+        }
+    }
+    Ok("")
+}
+
+fn text<'a>(object: &'a Map<String, Value>, key: &'static str) -> Result<&'a str, String> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(""),
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(format!("{key} is no text")),
+    }
+}
+
+/// The line for a record, with its keys in the order that the help gives them.
+fn answer(id: &Value, status: &str, priced: &Priced<'_>) -> String {
+    let assumptions: Vec<Value> = priced.assumptions.names().map(Value::from).collect();
+    let fields = [
+        ("id", id.clone()),
+        ("usd", priced.cost.map_or(Value::Null, |cost| cost.total.to_string().into())),
+        ("status", status.into()),
+        ("source", priced.source.map_or(Value::Null, |source| source.name().into())),
+        ("price_key", if priced.price_key.is_empty() { Value::Null } else { priced.price_key.into() }),
+        ("match", priced.source.map_or(Value::Null, |_| priced.matched.name().into())),
+        ("assumptions", assumptions.into()),
+    ];
+    let told = fields.into_iter().filter(|(key, value)| *key != "assumptions" || value != &Value::Array(Vec::new()));
+    let told: Vec<String> = told.map(|(key, value)| format!("\"{key}\":{value}")).collect();
+    format!("{{{}}}", told.join(","))
+}

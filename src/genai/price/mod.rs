@@ -1,0 +1,260 @@
+//! The price book: what a call of a model costs, or why that is not known. Never a zero for want of a price.
+//!
+//! 1. Books and the user's own prices are read and checked whole ([`load`]).
+//! 2. A call names a provider and one or two models; the row for them is found in a fixed order of names, never by
+//!    likeness and never at another provider, and remembered ([`lookup`], [`names`], [`providers`]).
+//! 3. The row, the tier, the time, the region and the length of the input give a price for each unit ([`litellm`],
+//!    [`genai_prices`]).
+//! 4. Units times prices, in integers, rounded once ([`unit`], [`amount`]).
+//!
+//! What goes in and comes out stands in [`nouns`].
+
+mod amount;
+mod calendar;
+mod genai_prices;
+mod glob;
+mod json;
+mod litellm;
+mod load;
+mod lookup;
+mod names;
+mod nouns;
+mod overrides;
+mod providers;
+mod snapshot;
+mod spans;
+#[cfg(test)]
+mod tests;
+mod tier;
+mod unit;
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use dashmap::DashMap;
+
+pub use amount::Attodollars;
+pub(crate) use calendar::moment;
+pub use litellm::Unpriced;
+pub use load::{BookFile, LEAST_PERCENT};
+pub use nouns::{Assumptions, Cost, Inclusive, Match, Priced, Source, Status, Tokens, Usage};
+pub use snapshot::DATE as SNAPSHOT_DATE;
+
+use lookup::Resolved;
+use overrides::Overrides;
+use tier::{Call, Tier};
+use unit::{Bill, PerUnit, Rates};
+
+/// Prices of everything. Shared by all shards: what is looked up is remembered within.
+#[derive(Debug)]
+pub struct PriceBook {
+    /// In the order in which they are asked.
+    editions: Vec<Edition>,
+    overrides: Overrides,
+    /// Edition of the user's own prices.
+    own_version: Box<str>,
+    /// By a hash of provider, models and region.
+    remembered: DashMap<u128, Resolved, foldhash::fast::RandomState>,
+    seed: u64,
+}
+
+/// A book that was loaded.
+#[derive(Debug)]
+pub struct Edition {
+    /// The file, or `embedded litellm`.
+    name: Arc<str>,
+    /// SHA-256 of the file, in hex.
+    sha256: Box<str>,
+    contents: Contents,
+}
+
+/// What is in a book.
+#[derive(Debug)]
+enum Contents {
+    Litellm(litellm::Book),
+    Genai(genai_prices::Book),
+}
+
+/// What a book has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows with a price.
+    pub priced: usize,
+    /// Rows with prices that are all zero, which says nothing.
+    pub zero: usize,
+    /// Rows that are priced by units that no span counts.
+    pub other_units: usize,
+    /// Rows without any price.
+    pub nothing: usize,
+    /// Rows that could not be read, and what is wrong with the first.
+    pub skipped: usize,
+    /// See `skipped`.
+    pub first_skipped: Option<String>,
+    /// Price keys that are not understood, over all rows.
+    pub unknown_keys: usize,
+}
+
+/// Digits of a file's SHA-256 that tell its edition.
+const VERSION_DIGITS: usize = 12;
+/// More of one kind of token is no count: as in OTLP, they are signed.
+const MOST: u64 = i64::MAX as u64;
+
+// === impl PriceBook ===
+
+impl PriceBook {
+    fn of(editions: Vec<Edition>, overrides: Overrides, own: String) -> Self {
+        let seed = foldhash::fast::RandomState::default().hash_one(0_u8);
+        let own_version = own.get(..VERSION_DIGITS).unwrap_or_default().into();
+        Self { editions, overrides, own_version, remembered: DashMap::default(), seed }
+    }
+
+    /// The books that it was made of, but for the user's own.
+    pub fn editions(&self) -> &[Edition] {
+        &self.editions
+    }
+
+    /// What a call of a model costs.
+    pub fn price(&self, usage: &Usage<'_>) -> Priced<'_> {
+        let resolved = self.resolve(usage);
+        if let Some(row) = self.own_row(&resolved, usage) {
+            let found = self.found(Source::Override, Match::Override, &row.key, row.context_window);
+            return self.finish(found, usage, |call| row.rates(call));
+        }
+        let Some((at, row)) = resolved.row else {
+            let status = if resolved.self_hosted { Status::SelfHosted } else { Status::UnknownModel };
+            return Priced { status, ..Priced::default() };
+        };
+        let Some(edition) = self.editions.get(at) else { return Priced::default() };
+        let (source, at) = (edition.contents.source(), row.row as usize);
+        let mut priced = match &edition.contents {
+            Contents::Litellm(book) => {
+                let Some(own) = book.rows.get(at) else { return Priced::default() };
+                let found = self.found(source, row.matched, &own.key, own.context_window);
+                if own.unpriced.is_some() { found } else { self.finish(found, usage, |call| own.rates(call)) }
+            }
+            Contents::Genai(book) => {
+                let Some(own) = book.models.get(at) else { return Priced::default() };
+                let found = self.found(source, row.matched, &own.key, own.context_window);
+                let resold = row.matched == Match::FallbackProvider;
+                if own.unpriced.is_some() { found } else { self.finish(found, usage, |call| own.rates(call, resold)) }
+            }
+        };
+        priced.version = edition.version();
+        if !row.provider_known {
+            priced.assumptions = priced.assumptions.and(Assumptions::PROVIDER_UNKNOWN);
+        }
+        priced
+    }
+
+    /// The user's own price of a call, if there is one at its time.
+    fn own_row(&self, resolved: &Resolved, usage: &Usage<'_>) -> Option<&litellm::Row> {
+        let mut at = resolved.rule?;
+        loop {
+            if let Some(row) = self.overrides.rules.get(at)?.at(usage.at) {
+                return Some(row);
+            }
+            let models = [usage.response_model, usage.request_model];
+            at = self.overrides.find(at + 1, lookup::provider(usage), models)?;
+        }
+    }
+
+    /// A row, before it is known what of it was used.
+    fn found<'b>(&'b self, source: Source, matched: Match, price_key: &'b str, window: Option<u64>) -> Priced<'b> {
+        Priced {
+            status: Status::NoPrice,
+            price_key,
+            source: Some(source),
+            matched,
+            context_window: window,
+            version: self.version(source),
+            ..Priced::default()
+        }
+    }
+
+    /// With what was used, at a row's prices.
+    fn finish<'b>(&self, found: Priced<'b>, usage: &Usage<'_>, rates: impl Fn(&Call<'_>) -> Rates) -> Priced<'b> {
+        let nothing = usage.web_searches == 0 && usage.rerank_queries == 0;
+        let Some(tokens) = usage.tokens.or((!nothing).then_some(Tokens::default())) else {
+            return Priced { status: Status::NoUsage, ..found };
+        };
+        let used = PerUnit::used(usage, &tokens);
+        if unit::Unit::ALL.iter().any(|unit| used.get(*unit) > MOST) {
+            return Priced { status: Status::InvalidUsage, ..found };
+        }
+        let tier_name = usage.service_tier.trim();
+        let (tier, region) = (Tier::named(tier_name), lookup::region(usage));
+        let rates = rates(&Call { tier, tier_name, region, at: usage.at, input: tokens.all_input() });
+        let mut assumptions = found.assumptions;
+        if rates.tier_missing {
+            assumptions = assumptions.and(Assumptions::TIER_MISSING);
+        }
+        let (status, cost) = match rates.bill(&used) {
+            Bill::Whole(cost) if rates.tier_missing => (Status::Partial, Some(cost)),
+            Bill::Whole(cost) => (Status::Ok, Some(cost)),
+            Bill::Part(cost) => {
+                assumptions = assumptions.and(Assumptions::UNIT_UNPRICED);
+                (Status::Partial, Some(cost))
+            }
+            Bill::Unpriced => (Status::NoPrice, None),
+            Bill::Overflow => (Status::InvalidUsage, None),
+        };
+        Priced { status, cost, assumptions, ..found }
+    }
+
+    /// The edition of the user's own prices; that of a book stands with it.
+    fn version(&self, source: Source) -> &str {
+        if source == Source::Override { &self.own_version } else { "" }
+    }
+}
+
+// === impl Edition ===
+
+impl Edition {
+    fn new(name: Arc<str>, sha256: String, contents: Contents) -> Self {
+        Self { name, sha256: sha256.into(), contents }
+    }
+
+    /// The file, or `embedded litellm`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whose book it is.
+    pub fn source(&self) -> Source {
+        self.contents.source()
+    }
+
+    /// The SHA-256 of the file, in hex.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Which edition it is: the first digits of its SHA-256.
+    pub fn version(&self) -> &str {
+        self.sha256.get(..VERSION_DIGITS).unwrap_or_default()
+    }
+
+    /// What it has.
+    pub fn counts(&self) -> Counts {
+        let (reasons, skipped, first_skipped, unknown_keys): (Vec<_>, _, _, _) = match &self.contents {
+            Contents::Litellm(book) => {
+                let reasons = book.rows.iter().map(|row| row.unpriced).collect();
+                (reasons, book.skipped, &book.first_skipped, book.unknown_keys)
+            }
+            Contents::Genai(book) => {
+                let reasons = book.models.iter().map(|model| model.unpriced).collect();
+                (reasons, book.skipped, &book.first_skipped, book.unknown_keys)
+            }
+        };
+        let count = |reason| reasons.iter().filter(|known| **known == reason).count();
+        Counts {
+            priced: count(None),
+            zero: count(Some(Unpriced::Zero)),
+            other_units: count(Some(Unpriced::OtherUnits)),
+            nothing: count(Some(Unpriced::Nothing)),
+            skipped,
+            first_skipped: first_skipped.clone(),
+            unknown_keys,
+        }
+    }
+}

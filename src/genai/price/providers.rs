@@ -1,0 +1,288 @@
+//! Who is meant by a provider's name. A fixed table of whole names, because likeness misleads: `azure.ai.openai` holds
+//! `openai` and is billed by another.
+
+/// A provider and what the books call it.
+#[derive(Debug)]
+pub(super) struct Provider {
+    /// Its names: OpenTelemetry's first, then older conventions' and the books'.
+    names: &'static [&'static str],
+    /// `litellm_provider` of the rows that are its own; a `*` at the end stands for anything.
+    rows: &'static [&'static str],
+    /// What stands before the `/` of LiteLLM's keys.
+    pub(super) prefixes: &'static [&'static str],
+    /// Its ids in genai-prices.
+    pub(super) genai: &'static [&'static str],
+    /// How its models are named.
+    pub(super) naming: Naming,
+}
+
+/// How a provider's models are named, as far as it matters for finding them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// As they are.
+    Plain,
+    /// Paths (`publishers/google/models/x`), `@` before a version, `-001` behind.
+    Google,
+    /// ARNs, routes, regions before the name.
+    Bedrock,
+    /// `REGION/` before the name where the region is paid for.
+    Azure,
+}
+
+const fn provider(
+    names: &'static [&'static str],
+    rows: &'static [&'static str],
+    prefixes: &'static [&'static str],
+    genai: &'static [&'static str],
+    naming: Naming,
+) -> Provider {
+    Provider { names, rows, prefixes, genai, naming }
+}
+
+/// A provider whose rows and prefix in LiteLLM's file have one name.
+const fn plain(
+    names: &'static [&'static str],
+    rows: &'static [&'static str],
+    genai: &'static [&'static str],
+) -> Provider {
+    provider(names, rows, rows, genai, Naming::Plain)
+}
+
+/// Those whose names differ between conventions and books. The others are found by the name that a book has for them.
+const PROVIDERS: [Provider; 30] = [
+    provider(&["openai"], &["openai", "text-completion-openai"], &["openai"], &["openai"], Naming::Plain),
+    provider(
+        &["azure.ai.openai", "az.ai.openai", "azure", "azure_openai", "azure-openai", "azure_text"],
+        &["azure", "azure_text"],
+        &["azure", "azure_text"],
+        &["azure"],
+        Naming::Azure,
+    ),
+    provider(
+        &["azure.ai.inference", "az.ai.inference", "azure_ai", "azure-ai-inference"],
+        &["azure_ai", "azure"],
+        &["azure_ai", "azure"],
+        &["azure"],
+        Naming::Azure,
+    ),
+    plain(&["anthropic"], &["anthropic"], &["anthropic"]),
+    provider(
+        &["aws.bedrock", "aws_bedrock", "bedrock", "amazon_bedrock", "amazon-bedrock", "bedrock_converse", "aws"],
+        &["bedrock*"],
+        &["bedrock"],
+        &["aws"],
+        Naming::Bedrock,
+    ),
+    provider(&["bedrock_mantle"], &["bedrock*"], &["bedrock_mantle", "bedrock"], &["aws"], Naming::Bedrock),
+    provider(
+        &[
+            "gcp.gemini",
+            "gemini",
+            "google_ai_studio",
+            "google-ai-studio",
+            "google_genai",
+            "google-genai",
+            "google",
+            "google.generative-ai",
+        ],
+        &["gemini"],
+        &["gemini"],
+        &["google"],
+        Naming::Google,
+    ),
+    provider(
+        &["gcp.vertex_ai", "vertex_ai", "vertexai", "vertex-ai", "google_vertexai", "google-vertex", "google.vertex"],
+        &["vertex_ai*"],
+        &["vertex_ai"],
+        &["google"],
+        Naming::Google,
+    ),
+    provider(&["gcp.gen_ai"], &["gemini", "vertex_ai*"], &["gemini", "vertex_ai"], &["google"], Naming::Google),
+    provider(
+        &["mistral_ai", "mistral", "mistralai"],
+        &["mistral", "codestral", "text-completion-codestral"],
+        &["mistral", "codestral"],
+        &["mistral"],
+        Naming::Plain,
+    ),
+    plain(&["cohere"], &["cohere"], &["cohere"]),
+    plain(&["deepseek", "deep_seek"], &["deepseek"], &["deepseek"]),
+    plain(&["groq"], &["groq"], &["groq"]),
+    plain(&["x_ai", "xai", "x-ai", "x.ai"], &["xai"], &["x-ai"]),
+    plain(&["perplexity", "perplexity_ai"], &["perplexity"], &["perplexity"]),
+    plain(&["moonshot_ai", "moonshot", "moonshotai"], &["moonshot"], &["moonshotai"]),
+    plain(&["openrouter", "open_router"], &["openrouter"], &["openrouter"]),
+    plain(&["together_ai", "together", "togetherai", "together-ai"], &["together_ai"], &["together"]),
+    provider(
+        &["fireworks_ai", "fireworks", "fireworks-ai"],
+        &["fireworks_ai*"],
+        &["fireworks_ai"],
+        &["fireworks"],
+        Naming::Plain,
+    ),
+    plain(&["cerebras"], &["cerebras"], &["cerebras"]),
+    plain(&["voyage", "voyage_ai", "voyageai"], &["voyage"], &["voyageai"]),
+    plain(&["dashscope", "alibaba_cloud", "alibaba", "qwen"], &["dashscope"], &[]),
+    plain(&["ibm.watsonx.ai", "watsonx", "ibm_watsonx"], &["watsonx"], &[]),
+    plain(&["nvidia_nim", "nvidia", "nvidia-nim"], &["nvidia_nim"], &[]),
+    plain(&["github_copilot", "github-copilot", "github.copilot"], &["github_copilot"], &["github-copilot"]),
+    plain(&["vercel_ai_gateway", "vercel", "vercel.ai_gateway"], &["vercel_ai_gateway"], &[]),
+    plain(&["zai", "z_ai", "z.ai"], &["zai"], &["zai"]),
+    plain(&["oci", "oci_genai", "oracle.oci"], &["oci"], &[]),
+    plain(&["cloudflare", "workers-ai", "cloudflare.workers_ai"], &["cloudflare"], &["cloudflare"]),
+    provider(&["ai21", "ai21_chat"], &["ai21*"], &["ai21"], &[], Naming::Plain),
+];
+
+/// Servers of models on the user's own machines: what they serve has no list price, whatever its name.
+const SELF_HOSTED: [&str; 20] = [
+    "ollama",
+    "ollama_chat",
+    "vllm",
+    "hosted_vllm",
+    "llama.cpp",
+    "llamacpp",
+    "llama_cpp",
+    "llamafile",
+    "lm_studio",
+    "lmstudio",
+    "lemonade",
+    "localai",
+    "mlx",
+    "sglang",
+    "tgi",
+    "text-generation-inference",
+    "huggingface_tgi",
+    "tensorrt_llm",
+    "triton",
+    "xinference",
+];
+
+/// Which provider a server belongs to, by the end of its name.
+const SERVERS: [(&str, &str); 17] = [
+    ("api.openai.com", "openai"),
+    (".openai.azure.com", "azure.ai.openai"),
+    (".cognitiveservices.azure.com", "azure.ai.openai"),
+    (".services.ai.azure.com", "azure.ai.inference"),
+    ("api.anthropic.com", "anthropic"),
+    (".amazonaws.com", "aws.bedrock"),
+    ("generativelanguage.googleapis.com", "gcp.gemini"),
+    ("aiplatform.googleapis.com", "gcp.vertex_ai"),
+    ("api.mistral.ai", "mistral_ai"),
+    ("api.deepseek.com", "deepseek"),
+    ("api.groq.com", "groq"),
+    ("api.x.ai", "x_ai"),
+    ("api.perplexity.ai", "perplexity"),
+    ("openrouter.ai", "openrouter"),
+    ("api.together.xyz", "together_ai"),
+    ("api.fireworks.ai", "fireworks_ai"),
+    ("api.cohere.com", "cohere"),
+];
+
+/// What stands for no provider.
+const NOBODY: [&str; 5] = ["", "_other", "unknown", "litellm", "litellm_proxy"];
+
+// === impl Provider ===
+
+impl Provider {
+    /// The provider of that name.
+    pub(super) fn named(name: &str) -> Option<&'static Self> {
+        PROVIDERS.iter().find(|provider| provider.is_called(name))
+    }
+
+    /// All its names.
+    pub(super) fn names(&self) -> &'static [&'static str] {
+        self.names
+    }
+
+    /// Whether that is one of its names.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        self.names.iter().chain(self.prefixes).any(|known| known.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a row of LiteLLM's file is one of its own.
+    pub(super) fn owns(&self, row: &str) -> bool {
+        self.rows.iter().any(|known| match known.strip_suffix('*') {
+            Some(begin) => row.starts_with(begin),
+            None => row == *known,
+        })
+    }
+}
+
+/// Whether the name says that nobody is known to be the provider.
+pub(super) fn is_nobody(name: &str) -> bool {
+    NOBODY.iter().any(|nobody| nobody.eq_ignore_ascii_case(name))
+}
+
+/// The provider that a server belongs to.
+pub(super) fn of_server(address: &str) -> Option<&'static str> {
+    let host = host(address);
+    SERVERS.iter().find(|(end, _)| ends_with(host, end)).map(|(_, name)| *name)
+}
+
+/// The region that the name of a server tells: OpenAI's `eu.api.openai.com`.
+pub(super) fn region_of_server(address: &str) -> Option<&str> {
+    let (region, rest) = host(address).split_once('.')?;
+    rest.eq_ignore_ascii_case("api.openai.com").then_some(region)
+}
+
+/// Whether the model ran on the user's own machine.
+pub(super) fn is_self_hosted(provider: &str, address: &str) -> bool {
+    let host = host(address);
+    let local =
+        ["localhost", "::1", "0.0.0.0", "host.docker.internal"].iter().any(|name| host.eq_ignore_ascii_case(name));
+    SELF_HOSTED.iter().any(|name| name.eq_ignore_ascii_case(provider)) || local || host.starts_with("127.")
+}
+
+/// The host of an address: without scheme, path and port.
+fn host(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let rest = rest.split('/').next().unwrap_or_default();
+    match rest.strip_prefix('[') {
+        Some(inside) => inside.split(']').next().unwrap_or_default(),
+        None if rest.matches(':').count() == 1 => rest.split(':').next().unwrap_or_default(),
+        None => rest,
+    }
+}
+
+/// Whether a host is a name or beneath it.
+fn ends_with(host: &str, end: &str) -> bool {
+    let Some(at) = host.len().checked_sub(end.len()) else { return false };
+    let same = host.get(at..).is_some_and(|tail| tail.eq_ignore_ascii_case(end));
+    let whole = at == 0 || end.starts_with('.') || host.as_bytes().get(at - 1).is_some_and(|byte| b".-".contains(byte));
+    same && whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_one_provider() {
+        let mut seen: Vec<&str> = Vec::new();
+        for name in PROVIDERS.iter().flat_map(|provider| provider.names) {
+            assert!(!seen.contains(name) && !is_nobody(name) && !is_self_hosted(name, ""), "{name}");
+            seen.push(name);
+        }
+        assert!(Provider::named("azure.ai.openai").unwrap().owns("azure"));
+        assert!(!Provider::named("azure.ai.openai").unwrap().owns("openai"));
+        assert!(Provider::named("GCP.Vertex_AI").unwrap().owns("vertex_ai-anthropic_models"));
+        assert!(Provider::named("open").is_none());
+    }
+
+    #[test]
+    fn servers_are_told_by_their_whole_name() {
+        assert_eq!(of_server("https://api.openai.com:443/v1"), Some("openai"));
+        assert_eq!(of_server("eu.api.openai.com"), Some("openai"));
+        assert_eq!(region_of_server("https://eu.api.openai.com/v1"), Some("eu"));
+        assert_eq!(region_of_server("eu.example.com"), None);
+        assert_eq!(of_server("us-east5-aiplatform.googleapis.com"), Some("gcp.vertex_ai"));
+        assert_eq!(of_server("mine.openai.azure.com"), Some("azure.ai.openai"));
+        assert_eq!(of_server("notapi.openai.com.example.com"), None);
+        assert_eq!(of_server("xapi.openai.com"), None);
+        for local in ["localhost", "http://127.0.0.1:11434/v1", "[::1]:8080", "::1", "LOCALHOST:1"] {
+            assert!(is_self_hosted("openai", local), "{local}");
+        }
+        assert!(!is_self_hosted("openai", "localhost.example.com"));
+        assert!(is_self_hosted("Ollama", ""));
+    }
+}

@@ -1,0 +1,137 @@
+//! Every span that comes in goes through the walk and the intake: what they allocate is counted a request and a trace,
+//! never a span or an attribute.
+#![allow(unsafe_code, missing_docs, clippy::unwrap_used, clippy::panic, reason = "what a test cannot read fails it")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, unbounded};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Value};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use prost::Message as _;
+use tailsieve::expr::Compiler;
+use tailsieve::flow::Receipt;
+use tailsieve::genai::conventions::Conventions;
+use tailsieve::genai::session_keys::SessionKeys;
+use tailsieve::log::{Log, RecordKind};
+use tailsieve::otlp::keys::KeyTable;
+use tailsieve::session::Lens;
+use tailsieve::session::directory::Directory;
+use tailsieve::session::intake::Intake;
+use tailsieve::session::mail::{Mail, Message};
+
+/// Counts what the thread allocates; growing counts once.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: hands every call on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises are those that `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: `at` came from `System`, through `alloc`.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Requests that are counted: the mail's own blocks come once in so many messages.
+const REQUESTS: u64 = 310;
+
+struct World {
+    intake: Intake,
+    log: Arc<Log>,
+    shard: Receiver<Message>,
+}
+
+// === impl World ===
+
+impl World {
+    fn new() -> Self {
+        let mut keys = KeyTable::default();
+        let session_keys = SessionKeys::compile(&Conventions::embedded(), &mut keys);
+        let mut compiler = Compiler::new(&mut keys);
+        compiler.rule("spans.exists(s, s.attributes['key-1'] == 'nothing')").unwrap();
+        let predicates = compiler.finish();
+        let (sender, shard) = unbounded();
+        let intake = Intake {
+            lens: Arc::new(Lens { keys, session_keys, predicates }),
+            directory: Arc::new(Directory::new(1)),
+            mail: Mail::new(vec![sender]),
+            most_spans: 10_000,
+        };
+        Self { intake, log: Log::with_segments(64 << 20, 8 << 20, 1), shard }
+    }
+
+    /// Allocations of taking such a request in, on average, once its traces are known.
+    fn per_request(&self, traces: usize, spans: usize, attributes: usize) -> f64 {
+        let body = request(traces, spans, attributes);
+        let mut counted = 0;
+        for number in 0..REQUESTS + 10 {
+            let fill = |room: &mut [u8]| {
+                room.copy_from_slice(&body);
+                Ok::<_, ()>(body.len())
+            };
+            let record = self.log.append(RecordKind::Traces, 1, body.len(), fill).unwrap();
+            let before = ALLOCATIONS.get();
+            let receipt = self.intake.take(record);
+            // The first ones grow the buffers that are used again.
+            counted += if number < 10 { 0 } else { ALLOCATIONS.get() - before };
+            assert!(matches!(receipt, Receipt::Accepted { refused: 0, .. }), "{receipt:?}");
+            let Message::Arrival(arrival) = self.shard.try_recv().unwrap() else { panic!("no arrival") };
+            assert_eq!((arrival.traces.len(), arrival.spans.len()), (traces, traces * spans));
+        }
+        counted as f64 / REQUESTS as f64
+    }
+}
+
+/// A request of `spans` spans of each of `traces` traces, in turn, with so many attributes each.
+fn request(traces: usize, spans: usize, attributes: usize) -> Vec<u8> {
+    let attribute = |key: String, text: String| KeyValue {
+        key,
+        value: Some(AnyValue { value: Some(Value::StringValue(text)) }),
+        ..KeyValue::default()
+    };
+    // One that is looked for, and others that are not.
+    let attributes: Vec<_> = (1..=attributes).map(|n| attribute(format!("key-{n}"), "text ".repeat(n))).collect();
+    let span = |number: usize| Span {
+        trace_id: vec![(number % traces) as u8 + 1; 16],
+        span_id: (number as u64 + 1).to_be_bytes().to_vec(),
+        name: "chat gpt-4o".into(),
+        end_time_unix_nano: 2_000_000_000,
+        attributes: attributes.clone(),
+        ..Span::default()
+    };
+    let spans = (0..traces * spans).map(span).collect();
+    let resource =
+        Resource { attributes: vec![attribute("service.name".into(), "agent".into())], ..Resource::default() };
+    let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
+    let resource_spans = vec![ResourceSpans { resource: Some(resource), scope_spans, ..ResourceSpans::default() }];
+    ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+}
+
+#[test]
+fn taking_a_request_in_allocates_nothing_per_span_and_nothing_per_attribute() {
+    let world = World::new();
+    let traces = 8;
+    let small = world.per_request(traces, 32, 2);
+    for (spans, attributes) in [(32, 40), (128, 2)] {
+        let large = world.per_request(traces, spans, attributes);
+        // Lists that grow by doubling may do so once or twice more.
+        let said = format!("{small} with 32 spans a trace of 2 attributes, {large} with {spans} of {attributes}");
+        assert!(large - small < if spans == 32 { 0.1 } else { 3.0 }, "{said}");
+    }
+    assert!(small < 2.0 * traces as f64, "{small} allocations a request of {traces} traces");
+}

@@ -1,0 +1,168 @@
+//! `tailsieve price` says what the communities' own calculators say.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "what a test cannot read fails it")]
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const CASES: &str = include_str!("prices/cost_cases_sample.jsonl");
+const EXCEPTIONS: &str = include_str!("prices/exceptions.jsonl");
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn price(arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tailsieve"));
+    command.arg("price").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_owned());
+    // A process that refuses its arguments does not read.
+    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()).unwrap_or_default());
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+fn priced(arguments: &[&str], input: &str) -> Vec<Value> {
+    let output = price(arguments, input);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    lines(std::str::from_utf8(&output.stdout).unwrap())
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+/// Compares every case; `same` tells whether a dollar amount is what was expected.
+fn compare(source: &str, expected: &str, key: &str, same: impl Fn(&str, &Value) -> bool) {
+    let of_source = lines(EXCEPTIONS).into_iter().filter(|it| it["source"] == source);
+    let mut exceptions: HashMap<String, Value> = of_source.map(|it| (text(&it["id"]).unwrap(), it)).collect();
+    let (cases, answers) = (lines(CASES), priced(&["--source", source], CASES));
+    assert_eq!((cases.len(), answers.len()), (210, 210));
+    let mut wrong = Vec::new();
+    for (case, answer) in cases.iter().zip(&answers) {
+        assert_eq!(case["id"], answer["id"]);
+        let amount = text(&answer["usd"]);
+        assert_eq!(amount.is_some(), ["ok", "partial"].contains(&answer["status"].as_str().unwrap()), "{answer}");
+        let fits = match &amount {
+            None => case[expected].is_null(),
+            Some(amount) => {
+                let row = case[key].as_str().unwrap_or_default();
+                let resold = row.contains("fallback") == (answer["match"] == "fallback_provider");
+                same(amount, &case[expected]) && row.split(' ').next() == answer["price_key"].as_str() && resold
+            }
+        };
+        match exceptions.remove(case["id"].as_str().unwrap()) {
+            None if !fits => wrong.push(format!("{case}\n    {answer}")),
+            Some(exception) => {
+                assert!(!fits, "is no exception: {case}");
+                assert!(exception["usd"] == answer["usd"] && exception["status"] == answer["status"], "{answer}");
+                assert!(exception["reason"].as_str().unwrap().len() > 20);
+            }
+            None => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(exceptions.is_empty(), "of no case: {exceptions:?}");
+}
+
+#[test]
+fn every_case_costs_what_litellm_says_but_for_float_noise() {
+    compare("litellm", "expected_usd_litellm", "litellm_key", |amount, expected| {
+        let (amount, Some(expected)) = (amount.parse::<f64>().unwrap(), expected.as_f64()) else { return false };
+        (amount - expected).abs() <= 1e-9 * expected.abs()
+    });
+}
+
+#[test]
+fn every_case_costs_to_the_last_digit_what_genai_prices_says() {
+    compare("genai", "expected_usd_genai_prices_exact", "genai_key", |amount, expected| expected == amount);
+}
+
+#[test]
+fn both_books_together_price_what_either_does() {
+    let [litellm, genai] = ["litellm", "genai"].map(|source| priced(&["--source", source], CASES));
+    for ((both, litellm), genai) in priced(&[], CASES).iter().zip(&litellm).zip(&genai) {
+        assert_eq!(both, if litellm["usd"].is_null() && !genai["usd"].is_null() { genai } else { litellm });
+    }
+}
+
+#[test]
+fn books_are_read_from_files_as_they_are_published() {
+    let directory = tempfile::tempdir().unwrap();
+    for (source, file) in [("litellm", "litellm-1.109.1"), ("genai", "genai-prices-0.2.3")] {
+        let compressed = fs::read(format!("{}/config/prices/{file}.json.zst", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let path = directory.path().join(file);
+        fs::write(&path, zstd::decode_all(&compressed[..]).unwrap()).unwrap();
+        assert_eq!(priced(&["--book", path.to_str().unwrap()], CASES), priced(&["--source", source], CASES));
+    }
+}
+
+#[test]
+fn own_prices_go_before_the_books() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("own.yaml");
+    fs::write(&path, "models:\n  - {provider: openai, model: gpt-4o, input_cost_per_token: 1e-06}\n").unwrap();
+    let input = "{\"provider\": \"openai\", \"model\": \"gpt-4o\", \"usage\": {\"input\": 3}}\n\
+                 {\"provider\": \"openai\", \"model\": \"gpt-4.1\", \"usage\": {\"input\": 3}}\n";
+    let answers = priced(&["--book", path.to_str().unwrap()], input);
+    assert_eq!((&answers[0]["usd"], &answers[0]["match"]), (&"0.000003".into(), &"override".into()));
+    assert_eq!((&answers[1]["usd"], &answers[1]["source"]), (&"0.000006".into(), &"litellm".into()));
+}
+
+#[test]
+fn a_bad_line_is_named_and_the_others_are_priced() {
+    let long = format!("{{\"id\": \"{}\"}}", "x".repeat(2 << 20));
+    let input = format!(
+        "{{\"id\": 1, \"provider\": \"openai\", \"model\": \"gpt-4o\", \"usage\": {{\"input\": -3}}}}\nnonsense\n\n{long}\n\
+         {{\"id\": 5, \"provider\": \"openai\", \"model\": \"gpt-4o\"}}\n{{\"id\": 6}}\n\
+         {{\"id\": 7, \"model\": \"gpt-4o\", \"usage\": {{\"inputs\": 3}}}}\n\
+         {{\"id\": 8, \"model\": \"gpt-4o\", \"timestamp\": \"today\"}}\n[]"
+    );
+    let output = price(&[], &input);
+    assert_eq!(output.status.code(), Some(1));
+    let complaints = String::from_utf8(output.stderr).unwrap();
+    let begin = [
+        "line 1: usage.input is no whole number",
+        "line 2: is no JSON object",
+        "line 4: is longer than",
+        "line 6: names no model",
+        "line 7: usage.inputs is unknown",
+        "line 8: timestamp is no moment",
+        "line 9: is no JSON object",
+    ];
+    assert_eq!(complaints.lines().count(), begin.len(), "{complaints}");
+    for (line, begin) in complaints.lines().zip(begin) {
+        assert!(line.starts_with(begin), "{line}");
+    }
+    let answers = lines(std::str::from_utf8(&output.stdout).unwrap());
+    let statuses: Vec<&str> = answers.iter().map(|it| it["status"].as_str().unwrap()).collect();
+    let bad = "bad_record";
+    assert_eq!(statuses, [bad, bad, bad, "no_usage", bad, bad, bad, bad]);
+    assert!(answers.iter().all(|answer| answer["usd"].is_null()));
+    assert_eq!(answers[0]["id"], 1);
+}
+
+#[test]
+fn files_that_are_no_books_are_refused_with_their_place() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text, wanted) in [
+        ("a.json", "{\"gpt\": ", "is not JSON: EOF while parsing a value at line 1"),
+        ("b.json", "{\"gpt\": {\"input_cost_per_token\": 1}}", "is no price book of LiteLLM's"),
+        ("c.yaml", "models:\n  - {provider: a, model: b, input: 1}\n", "c.yaml:2:29: models[0].input: unknown key"),
+        ("d.yaml", "models: [\n", "d.yaml:2:"),
+    ] {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        let output = price(&["--book", path.to_str().unwrap()], "");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{name}");
+        assert!(said.contains(path.to_str().unwrap()) && said.contains(wanted), "{said}");
+    }
+    let absent = price(&["--book", "/nonexistent/prices.json"], "");
+    assert!(String::from_utf8_lossy(&absent.stderr).starts_with("/nonexistent/prices.json: cannot be read"));
+}
