@@ -45,7 +45,7 @@ fn reading_facts_of_all_recordings_allocates_nothing() {
         walk(request, &keys, |visit| {
             let before = ALLOCATIONS.get();
             let facts = facts.facts(visit);
-            briefs ^= facts.map_or(0, |facts| facts.brief().model);
+            briefs ^= facts.map_or(0, |facts| facts.call().response_id);
             allocations += ALLOCATIONS.get() - before;
             spans += 1;
             told += u32::from(facts.is_some());

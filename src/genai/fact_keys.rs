@@ -1,7 +1,7 @@
 //! The convention table compiled into slots of the walker's key table: what a span says is read from the values that the
 //! walk has picked. Nothing is allocated; JSON is scanned and instructions are hashed only where their key is there.
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
 use super::conventions::{Conventions, ErrorWords, Field, Glob, InputCounts, Producer};
 use super::errors::{self, ErrorTypes};
@@ -89,6 +89,8 @@ impl FactKeys {
         let server = names::host(gathered.text(Field::Server));
         let region = first(gathered.text(Field::Region), self.names.region(server, raw_model));
         Some(Facts {
+            scope: visit.scope.name,
+            native: producer.is_some_and(|it| it.native),
             operation,
             wrapper,
             start: visit.span.start,
@@ -113,6 +115,7 @@ impl FactKeys {
             server,
             region,
             caller_region: gathered.text(Field::CallerRegion),
+            request: gathered.get(Field::Input).filter(|_| operation == Operation::Llm).map_or(0, request),
             response_id: gathered.text(Field::ResponseId),
             request_id: gathered.text(Field::RequestId),
             attempt: gathered.count(Field::Attempt).and_then(|attempt| u32::try_from(attempt).ok()),
@@ -230,12 +233,22 @@ fn ending<'a>(operation: Operation, evidence: &Evidence, producer: Option<&'a Pr
     }
 }
 
-fn tool<'a>(gathered: &Gathered<'a>) -> Tool<'a> {
-    let bytes = |found: Found<'a>| match found.value {
+fn bytes(found: Found<'_>) -> &[u8] {
+    match found.value {
         AnyValue::Str(text) => text.as_bytes(),
         AnyValue::Array(bytes) | AnyValue::KvList(bytes) | AnyValue::Bytes(bytes) => bytes,
         _ => &[],
-    };
+    }
+}
+
+/// Hash of what the model was asked. A conversation grows at its end, so that is what is hashed of a long one.
+fn request(found: Found<'_>) -> u64 {
+    let bytes = bytes(found);
+    let tail = bytes.get(bytes.len().saturating_sub(MAX_HASHED)..).unwrap_or_default();
+    if tail.is_empty() { 0 } else { xxh3_64_with_seed(tail, bytes.len() as u64) }
+}
+
+fn tool<'a>(gathered: &Gathered<'a>) -> Tool<'a> {
     Tool {
         name: gathered.text(Field::Tool),
         call_id: gathered.text(Field::ToolCallId),

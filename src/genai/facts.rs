@@ -1,13 +1,18 @@
-//! What one span says: the nouns. [`Facts`] borrow from the span, [`Brief`] is what may be kept of them.
+//! What one span says: the nouns. [`Facts`] borrow from the span; a [`Call`] is what is kept of them.
 
 use std::fmt;
 
-use super::stream::Ending;
+use super::account::{Call, NO_NAME, Used};
+use super::stream::{Ending, Outcome};
 use super::tokens::Tokens;
 
 /// What one span says of a model call, a tool call, or what stands around them.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
+    /// Name of its instrumentation scope, or empty.
+    pub scope: &'a str,
+    /// The provider's own SDK wrote it.
+    pub native: bool,
     /// What kind of operation it is.
     pub operation: Operation,
     /// It stands around the calls whose tokens it counts: it is billed only where none of them is seen.
@@ -56,6 +61,8 @@ pub struct Facts<'a> {
     pub region: &'a str,
     /// Where the caller runs, or empty.
     pub caller_region: &'a str,
+    /// XXH3 of what the model was asked, 0 where that is not told.
+    pub request: u64,
     /// The provider's id of the answer, or empty.
     pub response_id: &'a str,
     /// The provider's id of the request, or empty.
@@ -164,57 +171,49 @@ pub struct FinishReasons {
     len: u8,
 }
 
-/// What a fold may keep of a span's facts: of fixed size, texts as XXH3 (0 for none).
-#[derive(Clone, Copy, Debug)]
-pub struct Brief {
-    /// What kind of operation it is.
-    pub operation: Operation,
-    /// It stands around the calls whose tokens it counts.
-    pub wrapper: bool,
-    /// `start_time_unix_nano`
-    pub start: u64,
-    /// `end_time_unix_nano`
-    pub end: u64,
-    /// What was used.
-    pub tokens: Option<Tokens>,
-    /// Hash of the provider.
-    pub provider: u64,
-    /// Hash of the model that answered, else of the one that was asked for.
-    pub model: u64,
-    /// Hash of the answer's id.
-    pub response_id: u64,
-    /// Hash of the request's id.
-    pub request_id: u64,
-    /// Hash of the tool's name.
-    pub tool: u64,
-    /// Hash of the tool's arguments.
-    pub arguments: u64,
-}
-
 // === impl Facts ===
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
     /// Whether it may be billed: a call of a model that stands around no other.
     pub fn is_leaf_call(&self) -> bool {
         self.operation.is_model_call() && !self.wrapper
     }
 
-    /// What may be kept of it.
-    pub fn brief(&self) -> Brief {
-        let model = if self.response_model.is_empty() { self.request_model } else { self.response_model };
-        Brief {
+    /// What is kept of it; which span it is, its tool's name and what it cost are left to be filled in.
+    pub fn call(&self) -> Call {
+        let seconds = |seconds: Option<f64>| seconds.map_or(f32::NAN, |seconds| seconds as f32);
+        let ending = self.ending.unwrap_or(Ending { outcome: Outcome::Unknown, why: "", or_broken: false });
+        let tool = self.tool;
+        Call {
             operation: self.operation,
             wrapper: self.wrapper,
+            failed: self.failed,
+            rate_limited: self.rate_limited,
+            streaming: self.streaming == Some(true),
+            native: self.native,
+            outcome: ending.outcome,
+            or_broken: ending.or_broken,
+            finish: self.finish.gravest().unwrap_or_default(),
+            attempt: self.attempt.map_or(0, |attempt| u8::try_from(attempt).unwrap_or(u8::MAX)),
             start: self.start,
             end: self.end,
-            tokens: self.tokens,
-            provider: hash(self.provider),
-            model: hash(model),
-            response_id: hash(self.response_id),
-            request_id: hash(self.request_id),
-            tool: self.tool.map_or(0, |tool| hash(tool.name)),
-            arguments: self.tool.and_then(|tool| tool.arguments).unwrap_or(0),
+            used: self.tokens.as_ref().map(Used::from).unwrap_or_default(),
+            has_usage: self.tokens.is_some(),
+            response_id: tool.map_or_else(|| hash(self.response_id), |tool| hash(tool.call_id)),
+            request: tool.map_or(self.request, |tool| tool.arguments.unwrap_or(0)),
+            model: hash(self.model()) as u32,
+            asked_model: hash(self.request_model) as u32,
+            scope: hash(self.scope) as u32,
+            ttft: seconds(self.ttft),
+            ttc: seconds(self.ttc),
+            tool: NO_NAME,
+            ..Call::default()
         }
+    }
+
+    /// The model that answered, else the one that was asked for, or empty.
+    pub fn model(&self) -> &'a str {
+        if self.response_model.is_empty() { self.request_model } else { self.response_model }
     }
 }
 

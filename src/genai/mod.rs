@@ -8,7 +8,9 @@
 //! - [`session_keys`]: which attributes name a session, compiled in the same way
 //! - [`json_scan`]: a value out of JSON or a Python repr in a string, tolerantly
 //! - [`price`]: what a call of a model costs
+//! - [`account`]: what a session's spans told, each call counted and billed once, and what that comes to
 
+pub mod account;
 pub mod conventions;
 pub mod fact_keys;
 pub mod facts;

@@ -185,6 +185,7 @@ fn producers(section: &mut Section<'_, '_>) -> Vec<Producer> {
             scopes,
             spans,
             attribute,
+            native: one.boolean("native", false),
             streams: one.choice("streams", &[("marked", Streams::Marked), ("timed", Streams::Timed)]),
             tells_first_token: one.choice("first_token", &[("always", true)]),
             seeds_usage: one.boolean("seeds_usage", false),

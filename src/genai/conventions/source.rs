@@ -166,6 +166,7 @@ fields! {
     LastToken "last_token" Time,
     Began "began" Text,
     FinishReasons "finish_reasons" Reasons,
+    Input "input" Any,
     Output "output" Any,
     Failed "failed" Flag,
     HttpStatus "http_status" Count,

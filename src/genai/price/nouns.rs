@@ -214,6 +214,11 @@ impl Tokens {
 // === impl Status ===
 
 impl Status {
+    /// Whether there is a cost with it.
+    pub fn has_cost(self) -> bool {
+        matches!(self, Self::Ok | Self::Partial)
+    }
+
     /// The status as it is written down.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,0 +1,116 @@
+//! The account of a session: what its spans told of models, tools and money, and what that comes to.
+//!
+//! 1. A span's facts become a [`Call`] and [names](NameKind) when it arrives ([`call`]).
+//! 2. When the session is judged, spans that tell of one and the same call are brought together ([`same`]), so that it is
+//!    counted and billed once.
+//! 3. What is left is summed up ([`sums`], [`close`], [`tools`]).
+
+mod call;
+mod close;
+mod same;
+mod sums;
+mod tools;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use call::{Billing, Call, NO_NAME, Used};
+pub use sums::{Named, OutcomeSource, Sums, TokenSums, ToolCount};
+
+/// What a session's spans have told so far. Owned by the session.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// One for each span that speaks of models, in the order in which they came.
+    pub calls: Vec<Call>,
+    /// Names that they gave, each once, in the order in which they came.
+    pub names: Vec<(NameKind, Arc<str>)>,
+    /// What was said of how the session ended: the end of the span that said it, what it said, and who that is.
+    pub outcome: Option<(u64, Arc<str>, OutcomeSource)>,
+}
+
+/// What a name is one of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum NameKind {
+    /// A model.
+    Model,
+    /// A provider.
+    Provider,
+    /// A region of a provider.
+    Region,
+    /// A prompt.
+    Prompt,
+    /// A version of a prompt.
+    PromptVersion,
+    /// A tool.
+    Tool,
+    /// An agent.
+    Agent,
+}
+
+/// How a call stands to the others of its session; beside [`Account::calls`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kin {
+    /// Its turn.
+    pub turn: u32,
+    /// The nearest call that it stands in, as a place in [`Account::calls`].
+    pub within: Option<u32>,
+    /// Id of its parent's span, as a hash within the turn; 0 for none.
+    pub parent: u64,
+    /// A span around it has status ERROR.
+    pub beneath_a_failure: bool,
+}
+
+/// What is known of the whole session beside its calls.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Frame<'a> {
+    /// Start of each turn's root, else of its earliest span.
+    pub turns: &'a [u64],
+    /// Status of the last turn's root: `ok` or `error`, where it has one.
+    pub root_status: Option<&'static str>,
+    /// Tools whose calls cannot be undone, as patterns with at most one `*`.
+    pub irreversible: &'a [super::conventions::Glob],
+}
+
+/// Most names of one kind that a session keeps.
+pub const MAX_NAMES: usize = 64;
+
+// === impl Account ===
+
+impl Account {
+    /// Where a name stands; `make` makes one that is not there yet. `None` for a name that is empty or one too many.
+    pub fn name(&mut self, kind: NameKind, name: &str, make: impl FnOnce(&str) -> Arc<str>) -> Option<u16> {
+        if name.is_empty() {
+            return None;
+        }
+        let mut same_kind = 0;
+        for (at, (known_kind, known)) in self.names.iter().enumerate() {
+            if *known_kind == kind {
+                if **known == *name {
+                    return u16::try_from(at).ok();
+                }
+                same_kind += 1;
+            }
+        }
+        if same_kind >= MAX_NAMES {
+            return None;
+        }
+        self.names.push((kind, make(name)));
+        u16::try_from(self.names.len() - 1).ok()
+    }
+
+    /// Takes what a span said of how the session ended: the source that ranks first counts, then the latest span.
+    pub fn ended(&mut self, end: u64, source: OutcomeSource, outcome: impl FnOnce() -> Arc<str>) {
+        let better = |(known, _, by): &(u64, Arc<str>, OutcomeSource)| source < *by || source == *by && end >= *known;
+        if self.outcome.as_ref().is_none_or(better) {
+            self.outcome = Some((end, outcome(), source));
+        }
+    }
+
+    /// Names of one kind.
+    fn names_of(&self, kind: NameKind) -> Vec<Arc<str>> {
+        self.names.iter().filter(|(known, _)| *known == kind).map(|(_, name)| name.clone()).collect()
+    }
+}

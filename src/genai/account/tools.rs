@@ -1,0 +1,81 @@
+//! Calls of tools: how many, how many failed, and how often the same was asked again.
+
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashSet};
+
+use super::call::Call;
+use super::same::Events;
+use super::sums::{Sums, ToolCount};
+use super::{Frame, NameKind};
+use crate::genai::facts::Operation;
+
+/// A call of a tool, whatever number of spans tell of it.
+#[derive(Clone, Copy, Debug)]
+struct ToolCall {
+    start: u64,
+    tool: u16,
+    arguments: u64,
+    failed: bool,
+}
+
+/// Counts the calls of tools.
+pub(super) fn count(
+    calls: &[Call],
+    names: &[(NameKind, Arc<str>)],
+    events: &Events,
+    frame: &Frame<'_>,
+    sums: &mut Sums,
+) {
+    let made = made(calls, events);
+    sums.tool_calls = made.len() as u32;
+    sums.tool_failures = made.iter().filter(|call| call.failed).count() as u32;
+    by_tool(&made, names, frame, sums);
+    let mut known: HashSet<(u16, u64), RandomState> = HashSet::default();
+    let (mut run, mut last) = (0, None);
+    for call in &made {
+        // Without its arguments a call is like no other.
+        let what = (call.arguments != 0).then_some((call.tool, call.arguments));
+        run = if what.is_some() && what == last { run + 1 } else { 1 };
+        last = what;
+        sums.longest_tool_run = sums.longest_tool_run.max(run);
+        sums.repeated_tool_calls += u32::from(what.is_some_and(|what| !known.insert(what)));
+    }
+}
+
+/// The calls of tools in the order of their start, each once: with what any of its spans tells.
+fn made(calls: &[Call], events: &Events) -> Vec<ToolCall> {
+    let mut by_event: HashMap<usize, ToolCall, RandomState> = HashMap::default();
+    for (at, call) in calls.iter().enumerate().filter(|(_, call)| call.operation == Operation::Tool) {
+        let own = ToolCall { start: call.start, tool: call.tool, arguments: call.request, failed: call.failed };
+        let made = by_event.entry(events.event(at)).or_insert(own);
+        made.failed |= call.failed;
+        made.start = made.start.min(call.start);
+        if made.arguments == 0 {
+            made.arguments = call.request;
+        }
+    }
+    let mut made: Vec<ToolCall> = by_event.into_values().collect();
+    made.sort_by_key(|call| (call.start, call.tool, call.arguments));
+    made
+}
+
+/// Counts by tool, beside the names of tools.
+fn by_tool(made: &[ToolCall], names: &[(NameKind, Arc<str>)], frame: &Frame<'_>, sums: &mut Sums) {
+    let mut counts = vec![ToolCount::default(); names.len()];
+    for call in made {
+        let Some(count) = counts.get_mut(usize::from(call.tool)) else { continue };
+        count.calls += 1;
+        count.failures += u32::from(call.failed);
+    }
+    for ((_, name), count) in names.iter().zip(counts).filter(|((kind, _), _)| *kind == NameKind::Tool) {
+        if count.failures > 0 {
+            sums.failed_tools.push(name.clone());
+        }
+        if frame.irreversible.iter().any(|glob| glob.fits(name)) {
+            sums.irreversible_calls += count.calls;
+        }
+        sums.by_tool.push(count);
+    }
+}
