@@ -15,11 +15,11 @@ use std::sync::Arc;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use crossbeam_channel::{Receiver, unbounded};
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
-use tailsieve::config::{Rule, Sourced};
+use tailsieve::config::{Rule, Sessions, Sourced};
 use tailsieve::expr::Compiler;
 use tailsieve::flow::{Reason, Receipt, Session, SessionKey, Turn, TurnRoot};
 use tailsieve::genai::conventions::Conventions;
-use tailsieve::genai::session_keys::SessionKeys;
+use tailsieve::genai::price::{PriceBook, Prices};
 use tailsieve::log::{Log, Record, RecordKind};
 use tailsieve::otlp::fields::{request, resource_spans, scope_spans};
 use tailsieve::otlp::join::{Piece, join};
@@ -83,12 +83,12 @@ fn rules(count: usize) -> Vec<Rule> {
 
 /// What spans are read by with so many rules, as the pipeline compiles it.
 fn compiled(count: usize) -> (Lens, Rules) {
-    let mut keys = KeyTable::default();
-    let session_keys = SessionKeys::compile(&Conventions::embedded(), &mut keys);
-    let mut compiler = Compiler::new(&mut keys);
+    let prices = Arc::new(Prices::new(PriceBook::load(&[]).unwrap()));
+    let mut lens = Lens::new(&Conventions::embedded(), &Sessions::default(), prices);
+    let mut compiler = Compiler::new(&mut lens.keys);
     let rules = Rules::compile(&rules(count), &mut compiler).unwrap();
-    let predicates = compiler.finish();
-    (Lens { keys, session_keys, predicates }, rules)
+    lens.predicates = compiler.finish();
+    (lens, rules)
 }
 
 /// Reads every field of a request down to those of its spans, and looks into none.
@@ -215,6 +215,8 @@ fn session(predicates: usize) -> Session {
         orphans: 0,
         complete: true,
         predicates: vec![0; predicates].into(),
+        account: tailsieve::genai::account::Account::default(),
+        sums: None,
     }
 }
 

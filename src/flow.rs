@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::clock::Nanos;
+use crate::genai::account::{Call, NameKind, OutcomeSource};
 use crate::log::{Record, Segment};
 use crate::otlp::join::Piece;
 use crate::otlp::span::{SpanId, TraceId};
@@ -65,6 +66,8 @@ pub struct Arrival {
     pub traces: Vec<ArrivedTrace>,
     /// Their spans, trace by trace.
     pub spans: Vec<ArrivedSpan>,
+    /// What those of them say that speak of models, tools or money.
+    pub calls: Vec<ArrivedCall>,
 }
 
 /// One trace of an [`Arrival`].
@@ -89,8 +92,8 @@ pub struct ArrivedTrace {
 pub struct ArrivedSpan {
     /// What is kept.
     pub span: SpanRef,
-    /// `parent_span_id`, zero for a root.
-    pub parent_id: SpanId,
+    /// Place of what it says of models among the arrival's calls; [`ArrivedSpan::NO_CALL`] for nothing.
+    pub call: u32,
     /// `start_time_unix_nano`
     pub start: u64,
     /// `end_time_unix_nano`
@@ -111,6 +114,33 @@ pub struct ArrivedSpan {
     pub incoming_rv: u64,
 }
 
+/// What one span says of models, tools or money, on its way to a shard.
+#[derive(Clone, Copy, Debug)]
+pub struct ArrivedCall {
+    /// What is kept.
+    pub call: Call,
+    /// Names that it gave.
+    pub names: [Name; NameKind::ALL.len()],
+    /// What it says of how its session ended.
+    pub outcome: Option<(OutcomeSource, Name)>,
+}
+
+/// A name that a span gave, as the span has it or as the convention table calls it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Name {
+    /// None.
+    #[default]
+    None,
+    /// As it stands in the segment.
+    Text(Text),
+    /// A word of the convention table.
+    Word(u16),
+    /// A number.
+    Number(i64),
+    /// A hash, written as a version of a prompt.
+    Hash(u64),
+}
+
 /// Text inside a segment: its offset and length. Empty where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Text {
@@ -120,11 +150,13 @@ pub struct Text {
     pub len: u32,
 }
 
-/// All that is held of a span beside its bytes in the log: 48 bytes.
+/// All that is held of a span beside its bytes in the log: 56 bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct SpanRef {
     /// `span_id`
     pub span_id: SpanId,
+    /// `parent_span_id`, zero for a root.
+    pub parent_id: SpanId,
     /// Which of the session's turns it belongs to.
     pub turn: u32,
     /// Which of the segments held beside it has its bytes.
@@ -139,6 +171,8 @@ pub struct SpanRef {
     pub len: u32,
     /// Nothing stands behind the spans in its `ScopeSpans`.
     pub spans_last: bool,
+    /// `status.code` is ERROR.
+    pub failed: bool,
     /// The span predicates of the rules that it meets, one bit each.
     pub predicates: u64,
 }
@@ -181,10 +215,14 @@ impl Receipt {
 // === impl ArrivedSpan ===
 
 impl ArrivedSpan {
+    /// Stands for nothing that it says of models.
+    pub const NO_CALL: u32 = u32::MAX;
+
     /// A place for a span.
     pub const EMPTY: Self = Self {
         span: SpanRef {
             span_id: SpanId([0; 8]),
+            parent_id: SpanId([0; 8]),
             turn: 0,
             segment: 0,
             resource_spans: 0,
@@ -192,9 +230,10 @@ impl ArrivedSpan {
             start: 0,
             len: 0,
             spans_last: false,
+            failed: false,
             predicates: 0,
         },
-        parent_id: SpanId([0; 8]),
+        call: Self::NO_CALL,
         start: 0,
         end: 0,
         status: 0,

@@ -16,14 +16,13 @@ use crate::export::Exporters;
 use crate::expr::Compiler;
 use crate::flow::{Kept, Reason, Receipt, Session, Signal};
 use crate::genai::conventions::Conventions;
-use crate::genai::session_keys::SessionKeys;
+use crate::genai::price::{PriceBook, Prices};
 use crate::log::Log;
 use crate::observe::http::{Pages, serve};
 use crate::observe::ledger::Ledger;
 use crate::observe::machine;
 use crate::observe::metrics::Sources;
 use crate::observe::pressure::{self, Pressure, Shares};
-use crate::otlp::keys::KeyTable;
 use crate::receive::{self, Carries, Intake, Receivers};
 use crate::sample::Rules;
 use crate::session::{Lens, Outlets, Sessions};
@@ -228,13 +227,13 @@ fn compile(config: &Config) -> Result<Compiled, Problems> {
         wrong.iter().cloned().for_each(|problem| problems.push(problem));
         Conventions::default()
     });
-    let mut keys = KeyTable::default();
-    let session_keys = SessionKeys::compile(&conventions, &mut keys);
-    let mut compiler = Compiler::new(&mut keys);
+    let book = PriceBook::load(&[])?;
+    let mut lens = Lens::new(&conventions, &config.sessions, Arc::new(Prices::new(book)));
+    let mut compiler = Compiler::new(&mut lens.keys);
     match Rules::compile(&config.sampling.rules, &mut compiler) {
         Ok(rules) => {
-            let predicates = compiler.finish();
-            problems.or(Compiled { lens: Arc::new(Lens { keys, session_keys, predicates }), rules })
+            lens.predicates = compiler.finish();
+            problems.or(Compiled { lens: Arc::new(lens), rules })
         }
         Err(wrong) => {
             for (index, error) in wrong {

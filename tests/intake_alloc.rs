@@ -12,12 +12,12 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Valu
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
+use tailsieve::config::Sessions;
 use tailsieve::expr::Compiler;
 use tailsieve::flow::Receipt;
 use tailsieve::genai::conventions::Conventions;
-use tailsieve::genai::session_keys::SessionKeys;
+use tailsieve::genai::price::{PriceBook, Prices};
 use tailsieve::log::{Log, RecordKind};
-use tailsieve::otlp::keys::KeyTable;
 use tailsieve::session::Lens;
 use tailsieve::session::directory::Directory;
 use tailsieve::session::intake::Intake;
@@ -60,14 +60,14 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let mut keys = KeyTable::default();
-        let session_keys = SessionKeys::compile(&Conventions::embedded(), &mut keys);
-        let mut compiler = Compiler::new(&mut keys);
+        let prices = Arc::new(Prices::new(PriceBook::load(&[]).unwrap()));
+        let mut lens = Lens::new(&Conventions::embedded(), &Sessions::default(), prices);
+        let mut compiler = Compiler::new(&mut lens.keys);
         compiler.rule("spans.exists(s, s.attributes['key-1'] == 'nothing')").unwrap();
-        let predicates = compiler.finish();
+        lens.predicates = compiler.finish();
         let (sender, shard) = unbounded();
         let intake = Intake {
-            lens: Arc::new(Lens { keys, session_keys, predicates }),
+            lens: Arc::new(lens),
             directory: Arc::new(Directory::new(1)),
             mail: Mail::new(vec![sender]),
             most_spans: 10_000,

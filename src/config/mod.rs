@@ -163,6 +163,22 @@ pub struct Sessions {
     /// `conventions`: a file in the form of `config/conventions.yaml` that replaces the embedded one, or, with `extends:
     /// default`, is put in front of it.
     pub conventions: Option<PathBuf>,
+    /// `outcome`: what says how a session ended.
+    pub outcome: Outcome,
+    /// `irreversible_tools`: tools whose calls cannot be undone; a `*` stands for anything.
+    pub irreversible_tools: Vec<String>,
+}
+
+/// `sessions.outcome`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// `attribute`: a span attribute whose value is the outcome.
+    pub attribute: Option<String>,
+    /// `done_tool`: a tool that the agent calls when it is done.
+    pub done_tool: Option<String>,
+    /// `done_status`: where in that tool's arguments the outcome stands, names with dots between; without it, or where
+    /// there is none, it is `ok` or `error` by the call itself.
+    pub done_status: Option<String>,
 }
 
 /// `memory`
@@ -492,6 +508,8 @@ impl Default for Sessions {
             remembered_traces: 100_000,
             shards: None,
             conventions: None,
+            outcome: Outcome::default(),
+            irreversible_tools: Vec::new(),
         }
     }
 }

@@ -35,6 +35,8 @@ pub(super) enum Variable {
 pub(super) enum Part {
     Value(Node, Type),
     Attributes(Source),
+    /// Calls by tool, or of those the ones that failed.
+    Counts(bool),
     Events,
 }
 
@@ -94,6 +96,7 @@ impl Check<'_> {
         let text = match part {
             Part::Value(node, ty) => return Ok((node, ty)),
             Part::Attributes(_) => format!("{what} is a map: ask for one attribute, as in {what}[\"key\"]"),
+            Part::Counts(_) => format!("{what} is a map: ask for one tool, as in {what}[\"search\"]"),
             Part::Events => format!("{what} is a list: ask as in {what}.exists(e, e.name == \"exception\")"),
         };
         self.fail(self.parsed.start(expr), text)

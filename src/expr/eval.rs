@@ -74,7 +74,9 @@ impl Node {
             Self::Session(..) | Self::Span(..) | Self::Attribute(_) | Self::Resource(_) | Self::EventCount => {
                 self.read(env)
             }
-            Self::Item(_) | Self::Event(..) | Self::EventAttribute(..) | Self::Count(_) => self.read(env),
+            Self::Item(_) | Self::Event(..) | Self::EventAttribute(..) | Self::Count(_) | Self::ToolCount(..) => {
+                self.read(env)
+            }
             Self::Not(part) => truth(part.eval(env).truth().map(|is| !is)),
             Self::And(parts) => either(parts, env, false),
             Self::Or(parts) => either(parts, env, true),
@@ -126,6 +128,10 @@ impl Node {
             (Self::Session(Read(_, read)), Root::Session(session, id)) => read(session, id),
             (Self::Count(predicate), Root::Session(session, _)) => {
                 Value::Int(session.predicates.get(*predicate).copied().unwrap_or(0).into())
+            }
+            (Self::ToolCount(failures, tool), Root::Session(session, _)) => {
+                let count = session.sums().of_tool(tool);
+                Value::Int((if *failures { count.failures } else { count.calls }).into())
             }
             (Self::Span(Read(_, read)), Root::Span(visit)) => read(visit),
             (Self::Attribute(slot), Root::Span(visit)) => visit.attributes.get(*slot).into(),

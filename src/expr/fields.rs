@@ -3,6 +3,10 @@
 
 use std::fmt;
 
+mod session;
+
+pub use session::SESSION;
+
 use super::value::Value;
 use crate::flow::Session;
 use crate::otlp::span::EventView;
@@ -33,6 +37,8 @@ pub enum Type {
     Attributes,
     /// The events of a span.
     Events,
+    /// How often, by name.
+    Counts,
 }
 
 /// One row of a table.
@@ -61,56 +67,6 @@ pub type EventRead = for<'v> fn(&EventView<'v>) -> Value<'v>;
 
 const STATUS: Type = Type::Name(&["unset", "ok", "error"]);
 const KINDS: [&str; 6] = ["unspecified", "internal", "server", "client", "producer", "consumer"];
-const STRINGS: Type = Type::List(&Type::String);
-
-/// The fields of `session`.
-pub const SESSION: &[Field<SessionRead>] = &[
-    field("id", Type::String, "", "the id that the application gave, or the trace id", |_, id| Value::Str(id)),
-    field("sequence", Type::Int, "{burst}", "which burst of its conversation it is, from 1", |session, _| {
-        Value::Int(session.sequence.into())
-    }),
-    field("turns", Type::Int, "{trace}", "its traces", |session, _| Value::count(session.turns.len())),
-    field("spans", Type::Int, "{span}", "its spans", |session, _| Value::Int(session.spans.into())),
-    field("services", STRINGS, "", "names of its services, in the order in which they came", |session, _| {
-        Value::Names(&session.services)
-    }),
-    field("root_name", Type::String, "", "name of the first turn's root; absent while no root came", |session, _| {
-        session.first_root().map_or(Value::Absent, |root| Value::Str(&root.name))
-    }),
-    field("duration", Type::Duration, "s", "end of the latest span minus start of the earliest", |session, _| {
-        Value::nanoseconds(session.duration())
-    }),
-    field("failed", Type::Bool, "", "whether the last turn's root has status ERROR", |session, _| {
-        Value::Bool(session.failed())
-    }),
-    field("error_count", Type::Int, "{span}", "spans with status ERROR", |session, _| {
-        Value::Int(session.error_count.into())
-    }),
-    field(
-        "recovered_errors",
-        Type::Int,
-        "{span}",
-        "spans with status ERROR of a session that did not fail",
-        |session, _| Value::Int(session.recovered_errors().into()),
-    ),
-    field("error_types", STRINGS, "", "error types, in the order in which they came", |session, _| {
-        Value::Names(&session.error_types)
-    }),
-    field("status", STATUS, "", "status of the last turn's root", |session, _| Value::Str(session.status())),
-    field("orphans", Type::Int, "{span}", "spans whose parent never came", |session, _| {
-        Value::Int(session.orphans.into())
-    }),
-    field("bytes", Type::Int, "By", "bytes of its spans as received", |session, _| {
-        Value::Int(session.bytes.try_into().unwrap_or(i64::MAX))
-    }),
-    field(
-        "complete",
-        Type::Bool,
-        "",
-        "whether all of it came: every trace settled, no parent missing",
-        |session, _| Value::Bool(session.complete),
-    ),
-];
 
 /// The fields of a span; `attributes`, `resource` and `events` are read in their own ways.
 pub const SPAN: &[Field<SpanRead>] = &[
@@ -184,6 +140,7 @@ impl fmt::Display for Type {
             Self::List(_) | Self::Events => f.write_str("a list"),
             Self::Dynamic => f.write_str("an attribute"),
             Self::Attributes => f.write_str("a map of attributes"),
+            Self::Counts => f.write_str("a map of counts"),
         }
     }
 }

@@ -83,6 +83,7 @@ impl Check<'_> {
             }
             Part::Value(_, ty) => self.fail(at, format!("`size` needs a string or a list, this is {ty}")),
             Part::Attributes(_) => self.fail(at, "`size` needs a string or a list, this is a map of attributes"),
+            Part::Counts(_) => self.fail(at, "`size` needs a string or a list, as in size(session.tools)"),
         }
     }
 

@@ -44,6 +44,7 @@ impl Check<'_> {
                 let what = self.describe(list, "this");
                 self.fail(at, format!("`{name}` needs a list, {what} is {ty}"))
             }
+            Part::Counts(_) => self.fail(at, format!("`{name}` needs a list, as in session.tools.{name}(...)")),
             Part::Attributes(_) => {
                 let what = self.describe(list, "this");
                 self.fail(at, format!("`{name}` needs a list: attributes are asked for as in {what}[\"key\"]"))

@@ -44,6 +44,9 @@ impl Check<'_> {
             }
             "session" => {
                 let field = self.field("session", at, fields, SESSION)?;
+                if field.ty == Type::Counts {
+                    return Ok(Part::Counts(field.name == "failures_by_tool"));
+                }
                 Ok(Part::Value(Node::Session(Read(field.name, field.read)), field.ty))
             }
             "spans" => self.fail(at, "`spans` is not a value: ask as in spans.exists(s, s.status == \"error\")"),
@@ -135,6 +138,12 @@ impl Check<'_> {
                     Ok(Part::Value(node, Type::Dynamic))
                 }
                 _ => self.fail(self.parsed.start(key), format!("the key must be a string, as in {what}[\"key\"]")),
+            },
+            Part::Counts(failures) => match &key.expr {
+                Expr::Literal(LiteralValue::String(tool)) => {
+                    Ok(Part::Value(Node::ToolCount(failures, tool.inner().into()), Type::Int))
+                }
+                _ => self.fail(self.parsed.start(key), format!("the key must be a string, as in {what}[\"tool\"]")),
             },
             Part::Events | Part::Value(_, Type::List(_) | Type::Dynamic) => {
                 let text = format!("elements have no numbers: ask as in {what}.exists(x, x == \"a\")");

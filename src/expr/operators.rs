@@ -128,6 +128,9 @@ impl Check<'_> {
                 _ => self
                     .fail(self.parsed.start(item), format!("the key must be a string, as in \"key\" in {}", names.1)),
             },
+            Part::Counts(_) => {
+                self.fail(at, "a map of counts has every tool in it: ask as in \"search\" in session.tools")
+            }
             Part::Value(list_node, list_ty @ (Type::List(_) | Type::Dynamic)) => {
                 let element = if let Type::List(element) = list_ty { *element } else { Type::Dynamic };
                 if !ty.compares_with(element) {

@@ -23,6 +23,8 @@ pub(super) enum Node {
     EventAttribute(usize, Box<str>),
     /// How many spans meet a predicate.
     Count(usize),
+    /// Calls of the tool of that name, or of those the ones that failed.
+    ToolCount(bool, Box<str>),
     Not(Box<Node>),
     And(Box<[Node; 2]>),
     Or(Box<[Node; 2]>),

@@ -1,8 +1,9 @@
 //! The session itself: what names it, what rules see of it, and how it was judged.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use crate::genai::account::{Account, Sums};
 use crate::otlp::span::{SpanId, TraceId};
 
 /// What names a session.
@@ -54,6 +55,10 @@ pub struct Session {
     pub complete: bool,
     /// How many spans meet each span predicate of the rules.
     pub predicates: Box<[u32]>,
+    /// What its spans told of models, tools and money.
+    pub account: Account,
+    /// What that comes to, once it is judged.
+    pub sums: Option<Box<Sums>>,
 }
 
 /// One trace of a session.
@@ -195,9 +200,16 @@ impl Session {
         self.turns.iter().filter_map(|turn| turn.root.as_ref()).min_by_key(|root| root.start)
     }
 
-    /// Whether the last turn's root has status ERROR.
+    /// Whether the last turn's root has status ERROR, or the last model call ended broken, failed or errored.
     pub fn failed(&self) -> bool {
-        self.last_root().is_some_and(|root| root.status == crate::otlp::span::STATUS_ERROR)
+        let root = self.last_root().is_some_and(|root| root.status == crate::otlp::span::STATUS_ERROR);
+        root || self.sums().last_call_failed
+    }
+
+    /// What its spans told of models, tools and money comes to; nothing before it is judged.
+    pub fn sums(&self) -> &Sums {
+        static NOTHING: LazyLock<Sums> = LazyLock::new(Sums::default);
+        self.sums.as_deref().unwrap_or(&NOTHING)
     }
 
     /// Spans with status ERROR of a session that did not fail.

@@ -1,6 +1,7 @@
 //! The convention table compiled into slots of the walker's key table: what a span says is read from the values that the
 //! walk has picked. Nothing is allocated; JSON is scanned and instructions are hashed only where their key is there.
 
+use hashbrown::HashMap;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
 use super::conventions::{Conventions, ErrorWords, Field, Glob, InputCounts, Producer};
@@ -27,6 +28,9 @@ pub struct FactKeys {
     error_words: ErrorWords,
     span_names: Vec<(Glob, Operation)>,
     pseudo_tools: Vec<String>,
+    /// What the table itself calls providers and regions, and the outcomes that are no text of a span.
+    words: Vec<Box<str>>,
+    word_places: HashMap<Box<str>, u16, foldhash::fast::RandomState>,
     /// Each with the attribute that its spans have.
     producers: Vec<(Producer, Option<(Slot, String)>)>,
 }
@@ -39,9 +43,14 @@ impl FactKeys {
         let attribute = |producer: &Producer, keys: &mut KeyTable| {
             producer.attribute.as_ref().and_then(|(key, text)| Some((keys.add(key)?, text.clone())))
         };
+        let names = Names::compile(conventions);
+        let words: Vec<Box<str>> = names.words().chain(["ok", "error", "true", "false"]).map(Into::into).collect();
+        let places = words.iter().enumerate().filter_map(|(at, word)| Some((word.clone(), u16::try_from(at).ok()?)));
         Self {
             sources: Sources::compile(conventions, keys),
-            names: Names::compile(conventions),
+            word_places: places.collect(),
+            words,
+            names,
             error_types: ErrorTypes::compile(conventions, keys),
             error_words: conventions.errors.clone(),
             span_names: conventions.span_names.clone(),
@@ -123,6 +132,16 @@ impl FactKeys {
             user: gathered.text(Field::User),
             tenant: gathered.text(Field::Tenant),
         })
+    }
+
+    /// The number of a word that stands in the table and in no span.
+    pub fn word(&self, word: &str) -> Option<u16> {
+        self.word_places.get(word).copied()
+    }
+
+    /// The word of that number, or empty.
+    pub fn word_at(&self, number: u16) -> &str {
+        self.words.get(usize::from(number)).map_or("", |word| word)
     }
 
     /// What kind of operation it is, and whether it stands around others.
@@ -252,6 +271,7 @@ fn tool<'a>(gathered: &Gathered<'a>) -> Tool<'a> {
     Tool {
         name: gathered.text(Field::Tool),
         call_id: gathered.text(Field::ToolCallId),
+        text: gathered.get(Field::ToolArguments).and_then(|found| found.value.as_str()).unwrap_or_default(),
         arguments: gathered.get(Field::ToolArguments).map(|found| xxh3_64(bytes(found))),
     }
 }

@@ -84,7 +84,9 @@ pub struct Tool<'a> {
     pub name: &'a str,
     /// The model's id of the call, or empty.
     pub call_id: &'a str,
-    /// XXH3 of its arguments as they were written.
+    /// Its arguments as they were written, where they are a text.
+    pub text: &'a str,
+    /// XXH3 of its arguments.
     pub arguments: Option<u64>,
 }
 

@@ -6,12 +6,14 @@
 //! - [`stream`]: how a model call ended
 //! - [`fact_keys`]: the table compiled into slots of the walker's key table; reads a span's facts
 //! - [`session_keys`]: which attributes name a session, compiled in the same way
+//! - [`ends`]: what says how a session ended
 //! - [`json_scan`]: a value out of JSON or a Python repr in a string, tolerantly
 //! - [`price`]: what a call of a model costs
 //! - [`account`]: what a session's spans told, each call counted and billed once, and what that comes to
 
 pub mod account;
 pub mod conventions;
+pub mod ends;
 pub mod fact_keys;
 pub mod facts;
 pub mod json_scan;

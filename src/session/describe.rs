@@ -1,7 +1,16 @@
 //! One span as a shard wants it: what is kept of it, and what is folded at once.
 
+use std::sync::Arc;
+
+use crate::config;
 use crate::expr::Predicates;
-use crate::flow::{ArrivedSpan, SpanRef, Text};
+use crate::flow::{ArrivedCall, ArrivedSpan, Name, SpanRef, Text};
+use crate::genai::account::Call;
+use crate::genai::conventions::Conventions;
+use crate::genai::ends::Ends;
+use crate::genai::fact_keys::FactKeys;
+use crate::genai::facts::{Operation, PromptVersion};
+use crate::genai::price::{PriceBook, Prices};
 use crate::genai::session_keys::SessionKeys;
 use crate::otlp::keys::KeyTable;
 use crate::otlp::span::STATUS_ERROR;
@@ -15,6 +24,12 @@ pub struct Lens {
     pub keys: KeyTable,
     /// Which of them name sessions.
     pub session_keys: SessionKeys,
+    /// Which of them speak of models.
+    pub fact_keys: FactKeys,
+    /// What says how a session ended.
+    pub ends: Ends,
+    /// What calls cost.
+    pub prices: Arc<Prices>,
     /// What rules ask of spans.
     pub predicates: Predicates,
 }
@@ -31,6 +46,19 @@ pub struct Frame<'a> {
 // === impl Lens ===
 
 impl Lens {
+    /// A lens that asks nothing for rules yet: their keys and predicates are to be added.
+    pub fn new(conventions: &Conventions, config: &config::Sessions, prices: Arc<Prices>) -> Self {
+        let mut keys = KeyTable::default();
+        Self {
+            session_keys: SessionKeys::compile(conventions, &mut keys),
+            fact_keys: FactKeys::compile(conventions, &mut keys),
+            ends: Ends::compile(config, &mut keys),
+            prices,
+            keys,
+            predicates: Predicates::default(),
+        }
+    }
+
     /// Describes a span that is being walked. `turn` and `segment` are left for the shard to fill in.
     pub fn describe(&self, visit: &Visit<'_, '_>, frame: Frame<'_>) -> ArrivedSpan {
         let span = &visit.span;
@@ -39,6 +67,7 @@ impl Lens {
         ArrivedSpan {
             span: SpanRef {
                 span_id: span.span_id,
+                parent_id: span.parent_id,
                 turn: 0,
                 segment: 0,
                 resource_spans: frame.offset + visit.place.resource_spans.start,
@@ -46,9 +75,10 @@ impl Lens {
                 start: frame.offset + visit.place.span.start,
                 len: visit.place.span.len,
                 spans_last: visit.place.spans_last,
+                failed: span.status == STATUS_ERROR,
                 predicates: self.predicates.evaluate(visit),
             },
-            parent_id: span.parent_id,
+            call: ArrivedSpan::NO_CALL,
             start: span.start,
             end: span.end,
             status: span.status,
@@ -61,18 +91,65 @@ impl Lens {
         }
     }
 
+    /// What a span says of models, tools or money, at the prices of `book`.
+    pub fn call(&self, visit: &Visit<'_, '_>, frame: Frame<'_>, book: &PriceBook) -> Option<ArrivedCall> {
+        let facts = self.fact_keys.facts(visit);
+        let outcome = self.ends.told(visit, facts.as_ref());
+        let outcome = outcome.map(|(source, text)| (source, self.name(text, frame)));
+        let (start, end) = (visit.span.start, visit.span.end);
+        let Some(facts) = facts else {
+            let call = Call { start, end, operation: Operation::Other, ..Call::default() };
+            return outcome.map(|_| ArrivedCall { call, names: Default::default(), outcome });
+        };
+        let prompt_version = match facts.prompt.version {
+            Some(PromptVersion::Text(text)) => self.name(text, frame),
+            Some(PromptVersion::Number(number)) => Name::Number(number),
+            Some(PromptVersion::Hash(hash)) => Name::Hash(hash),
+            None => Name::None,
+        };
+        let name = |text| self.name(text, frame);
+        let names = [
+            name(facts.model()),
+            name(facts.provider),
+            name(facts.region),
+            name(facts.prompt.name),
+            prompt_version,
+            name(facts.tool.map_or("", |tool| tool.name)),
+            name(facts.agent),
+        ];
+        Some(ArrivedCall { call: facts.call(), names, outcome })
+    }
+
     /// Describes a span that is already held, from its bytes in `segment`.
-    pub fn describe_again(&self, span: &SpanRef, segment: &[u8]) -> Option<ArrivedSpan> {
+    pub fn describe_again(&self, span: &SpanRef, segment: &[u8]) -> Option<(ArrivedSpan, Option<ArrivedCall>)> {
         let frame = Frame { bytes: segment, offset: 0 };
-        let described = revisit(segment, span.place(), &self.keys, |visit| self.describe(visit, frame))?;
+        let book = self.prices.current();
+        let describe = |visit: &Visit<'_, '_>| (self.describe(visit, frame), self.call(visit, frame, &book));
+        let (described, call) = revisit(segment, span.place(), &self.keys, describe)?;
         let (turn, segment) = (span.turn, span.segment);
-        Some(ArrivedSpan { span: SpanRef { turn, segment, ..described.span }, ..described })
+        Some((ArrivedSpan { span: SpanRef { turn, segment, ..described.span }, ..described }, call))
+    }
+
+    /// A name: a text of the span, or else a word of the table.
+    fn name(&self, text: &str, frame: Frame<'_>) -> Name {
+        if text.is_empty() {
+            Name::None
+        } else if frame.holds(text) {
+            Name::Text(frame.text(text))
+        } else {
+            self.fact_keys.word(text).map_or(Name::None, Name::Word)
+        }
     }
 }
 
 // === impl Frame ===
 
 impl Frame<'_> {
+    /// Whether the text stands in it.
+    fn holds(self, text: &str) -> bool {
+        self.bytes.as_ptr_range().contains(&text.as_ptr())
+    }
+
     fn text(self, text: &str) -> Text {
         if text.is_empty() {
             return Text::default();

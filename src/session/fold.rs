@@ -1,14 +1,18 @@
 //! Spans into the aggregate of their session, one by one as they arrive.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
+use super::describe::Lens;
 use super::held::Held;
 use super::open::{Open, Waiting};
 use crate::clock::Nanos;
-use crate::flow::{ArrivedSpan, Session, SpanRef, Text, TurnRoot};
+use crate::flow::{ArrivedCall, ArrivedSpan, Name, Session, SpanRef, Text, TurnRoot};
+use crate::genai::account::{Call, NO_NAME, NameKind};
+use crate::genai::facts::PromptVersion;
 use crate::otlp::span::{STATUS_ERROR, SpanId};
 
 /// Longest name that is kept of a root, a service or an error type, in bytes.
@@ -30,13 +34,23 @@ pub(super) enum Folded {
 #[derive(Debug, Default)]
 pub(super) struct Names {
     known: HashSet<Arc<str>, RandomState>,
+    /// For names that have to be written.
+    buffer: String,
 }
 
 // === impl Open ===
 
 impl Open {
     /// Folds one span in. `arrived.span.turn` and `.segment` are set; the segment is held.
-    pub(super) fn fold(&mut self, arrived: &ArrivedSpan, held: &Held, names: &mut Names, now: Nanos) -> Folded {
+    pub(super) fn fold(
+        &mut self,
+        arrived: &ArrivedSpan,
+        call: Option<&ArrivedCall>,
+        held: &Held,
+        lens: &Lens,
+        names: &mut Names,
+        now: Nanos,
+    ) -> Folded {
         let span = arrived.span;
         let place = self.spans.len() as u32;
         if !self.enter(&span, place, held) {
@@ -46,6 +60,9 @@ impl Open {
         self.fold_parents(arrived);
         self.fold_turn(arrived, place, held, now);
         self.fold_facts(arrived, held, names);
+        if let Some(call) = call {
+            self.fold_call(call, held, lens, names);
+        }
         self.arrived.1 = self.arrived.1.max(now);
         self.ended |= arrived.ends_session;
         Folded::Held
@@ -74,15 +91,16 @@ impl Open {
         true
     }
 
-    fn has(&self, turn: u32, id: SpanId) -> bool {
+    /// Where the first span of that id is held.
+    pub(super) fn place_of(&self, turn: u32, id: SpanId) -> Option<u32> {
         let wanted = SpanRef { turn, span_id: id, ..ArrivedSpan::EMPTY.span };
         let same = |at: &u32| self.spans.get(*at as usize).is_some_and(|span| (span.span_id, span.turn) == (id, turn));
-        self.index.find(hash_of(&self.hasher, &wanted), same).is_some()
+        self.index.find(hash_of(&self.hasher, &wanted), same).copied()
     }
 
     /// Keeps the account of parents that have not come.
     fn fold_parents(&mut self, arrived: &ArrivedSpan) {
-        let (SpanRef { turn, span_id, .. }, parent_id) = (arrived.span, arrived.parent_id);
+        let SpanRef { turn, span_id, parent_id, .. } = arrived.span;
         if let Some(waiting) = self.missing.remove(&(turn, span_id)) {
             self.block(turn, waiting.local, -1);
             // A root whose remote parent came after all is no root.
@@ -95,7 +113,7 @@ impl Open {
                 *root = None;
             }
         }
-        if parent_id.is_zero() || self.has(turn, parent_id) {
+        if parent_id.is_zero() || self.place_of(turn, parent_id).is_some() {
             return;
         }
         let Waiting { children, local } = self.missing.entry((turn, parent_id)).or_default();
@@ -113,7 +131,7 @@ impl Open {
     }
 
     fn fold_turn(&mut self, arrived: &ArrivedSpan, place: u32, held: &Held, now: Nanos) {
-        let (SpanRef { turn, segment, .. }, parent_id) = (arrived.span, arrived.parent_id);
+        let SpanRef { turn, segment, parent_id, .. } = arrived.span;
         if let Some(open) = self.turns.get_mut(turn as usize) {
             open.last = open.last.max(now);
         }
@@ -164,24 +182,50 @@ impl Open {
             facts.randomness = arrived.incoming_rv;
         }
     }
+
+    /// Takes what the span that was held last says of models into the account.
+    fn fold_call(&mut self, arrived: &ArrivedCall, held: &Held, lens: &Lens, names: &mut Names) {
+        let segment = self.spans.last().map_or(u32::MAX, |span| span.segment);
+        let account = &mut self.facts.account;
+        let mut call = Call { span: self.spans.len() as u32 - 1, ..arrived.call };
+        let mut buffer = std::mem::take(&mut names.buffer);
+        for (kind, name) in NameKind::ALL.into_iter().zip(arrived.names) {
+            let name = name_of(name, held, segment, lens, &mut buffer);
+            let place = account.name(kind, name, |name| names.shared(name));
+            if kind == NameKind::Tool {
+                call.tool = place.unwrap_or(NO_NAME);
+            }
+        }
+        if let Some((source, name)) = arrived.outcome {
+            let outcome = name_of(name, held, segment, lens, &mut buffer);
+            account.ended(call.end, source, || names.shared(outcome));
+        }
+        names.buffer = buffer;
+        account.calls.push(call);
+    }
 }
 
 // === impl Names ===
 
 impl Names {
-    /// Adds a name to a session's list, unless it is there, empty, or the list is full.
-    fn add(&mut self, list: &mut Vec<Arc<str>>, name: &str) {
-        if name.is_empty() || list.len() >= Session::MAX_NAMES || list.iter().any(|known| **known == *name) {
-            return;
-        }
+    /// A name as sessions share it.
+    fn shared(&mut self, name: &str) -> Arc<str> {
         if let Some(known) = self.known.get(name) {
-            return list.push(known.clone());
+            return known.clone();
         }
         let name: Arc<str> = name.into();
         if self.known.len() < MAX_SHARED {
             self.known.insert(name.clone());
         }
-        list.push(name);
+        name
+    }
+
+    /// Adds a name to a session's list, unless it is there, empty, or the list is full.
+    fn add(&mut self, list: &mut Vec<Arc<str>>, name: &str) {
+        if name.is_empty() || list.len() >= Session::MAX_NAMES || list.iter().any(|known| **known == *name) {
+            return;
+        }
+        list.push(self.shared(name));
     }
 }
 
@@ -190,6 +234,25 @@ fn text(held: &Held, segment: u32, text: Text) -> &str {
     let bytes = held.bytes(segment, text.start, text.len);
     let whole = std::str::from_utf8(bytes).unwrap_or_default();
     whole.get(..whole.floor_char_boundary(MAX_NAME)).unwrap_or(whole)
+}
+
+/// The name itself.
+fn name_of<'n>(name: Name, held: &'n Held, segment: u32, lens: &'n Lens, buffer: &'n mut String) -> &'n str {
+    buffer.clear();
+    // Writing to a string does not fail.
+    match name {
+        Name::None => "",
+        Name::Text(place) => text(held, segment, place),
+        Name::Word(number) => lens.fact_keys.word_at(number),
+        Name::Number(number) => {
+            let _ = write!(buffer, "{}", PromptVersion::Number(number));
+            buffer
+        }
+        Name::Hash(hash) => {
+            let _ = write!(buffer, "{}", PromptVersion::Hash(hash));
+            buffer
+        }
+    }
 }
 
 fn hash_of(hasher: &RandomState, span: &SpanRef) -> u64 {

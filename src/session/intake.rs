@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use super::describe::{Frame, Lens};
 use super::directory::{Claim, Directory};
 use super::mail::{Mail, Message};
-use crate::flow::{Arrival, ArrivedSpan, ArrivedTrace, Receipt, SessionId, SessionKey};
+use crate::flow::{Arrival, ArrivedCall, ArrivedSpan, ArrivedTrace, Receipt, SessionId, SessionKey};
 use crate::genai::session_keys::{Candidate, RANK_LINK};
 use crate::log::Record;
 use crate::otlp::span::TraceId;
@@ -47,6 +47,8 @@ struct Group {
 struct Scratch {
     /// Spans in the order of the wire, each with its group.
     spans: Vec<(u32, ArrivedSpan)>,
+    /// What they say of models.
+    calls: Vec<ArrivedCall>,
     groups: Vec<Group>,
     by_trace: HashMap<TraceId, u32, foldhash::fast::RandomState>,
     last: Option<(TraceId, u32)>,
@@ -74,11 +76,16 @@ impl Intake {
     fn take_with(&self, record: Record, scratch: &mut Scratch) -> Receipt {
         scratch.clear();
         let frame = Frame { bytes: record.bytes(), offset: record.offset() };
+        let book = self.lens.prices.current();
         let walked = walk(frame.bytes, &self.lens.keys, |visit| {
             if scratch.spans.len() >= self.most_spans {
                 return;
             }
-            let span = self.lens.describe(visit, frame);
+            let mut span = self.lens.describe(visit, frame);
+            if let Some(call) = self.lens.call(visit, frame, &book) {
+                span.call = scratch.calls.len() as u32;
+                scratch.calls.push(call);
+            }
             let group = scratch.group_of(visit.span.trace_id);
             scratch.spans.push((group, span));
             let candidate = self.lens.session_keys.candidate(visit);
@@ -126,10 +133,14 @@ impl Intake {
             part.traces.push(ArrivedTrace { trace_id, key, rank, version, spans, links });
             part.spans.extend(std::iter::repeat_n(ArrivedSpan::EMPTY, spans as usize));
         }
-        for (group, span) in scratch.spans.drain(..) {
+        for (group, mut span) in scratch.spans.drain(..) {
             let Some((shard, next)) = targets.get_mut(group as usize) else { continue };
-            let part = parts.get_mut(usize::from(*shard)).and_then(Option::as_mut);
-            if let Some(place) = part.and_then(|part| part.spans.get_mut(*next as usize)) {
+            let Some(part) = parts.get_mut(usize::from(*shard)).and_then(Option::as_mut) else { continue };
+            if let Some(call) = scratch.calls.get(span.call as usize) {
+                span.call = part.calls.len() as u32;
+                part.calls.push(*call);
+            }
+            if let Some(place) = part.spans.get_mut(*next as usize) {
                 *place = span;
                 *next += 1;
             }
@@ -148,7 +159,13 @@ impl Intake {
 
 impl Arrival {
     fn of(record: &Record) -> Self {
-        Self { record: record.clone(), arrived: record.arrived(), traces: Vec::new(), spans: Vec::new() }
+        Self {
+            record: record.clone(),
+            arrived: record.arrived(),
+            traces: Vec::new(),
+            spans: Vec::new(),
+            calls: Vec::new(),
+        }
     }
 }
 
@@ -157,6 +174,7 @@ impl Arrival {
 impl Scratch {
     fn clear(&mut self) {
         self.spans.clear();
+        self.calls.clear();
         self.groups.clear();
         self.by_trace.clear();
         self.last = None;

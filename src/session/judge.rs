@@ -26,7 +26,7 @@ impl Shard {
     /// Has a session judged, and lets go of it.
     pub(super) fn decide(&mut self, index: u32, reason: Reason, now: Nanos) {
         let Some(mut open) = self.close(index) else { return };
-        open.finish(&self.bounds, now);
+        open.finish(&self.bounds, &self.site.lens.ends.irreversible, now);
         let verdict = Arc::new((self.site.outlets.judge)(&open.facts, reason));
         let size = Spans::new(u64::from(open.facts.spans), open.facts.bytes);
         let by_trace = open.facts.key.is_trace();

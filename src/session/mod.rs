@@ -16,6 +16,7 @@ mod forward;
 mod held;
 pub mod intake;
 mod judge;
+mod kin;
 pub mod mail;
 mod moves;
 mod open;

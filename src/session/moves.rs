@@ -11,7 +11,7 @@ use super::mail::{Message, Moved};
 use super::open::Open;
 use super::shard::{Shard, size};
 use crate::clock::Nanos;
-use crate::flow::{ArrivedSpan, ArrivedTrace, SessionKey, SpanRef};
+use crate::flow::{ArrivedCall, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef};
 use crate::observe::ledger::Spans;
 use crate::otlp::span::TraceId;
 
@@ -40,8 +40,8 @@ impl Shard {
             self.held.add(span.segment, 1, bytes);
             taken.push(span);
         }
-        let mut described = self.read_again(&taken);
-        self.trace(trace, &mut described, arrived);
+        let (mut described, calls) = self.read_again(&taken);
+        self.trace(trace, &mut described, &calls, arrived);
         slots.into_iter().for_each(|slot| self.held.let_go_if_unused(slot));
     }
 
@@ -64,23 +64,29 @@ impl Shard {
         if self.site.directory.shard_of(key) != self.site.id {
             return self.send_on(trace, spans, arrived);
         }
-        let mut described = self.read_again(&spans);
-        self.trace(trace, &mut described, arrived);
+        let (mut described, calls) = self.read_again(&spans);
+        self.trace(trace, &mut described, &calls, arrived);
     }
 
     /// Reads held spans again from their segments. What does not read back is let go of and counted as lost.
-    fn read_again(&mut self, spans: &[SpanRef]) -> Vec<ArrivedSpan> {
-        let mut described = Vec::with_capacity(spans.len());
+    fn read_again(&mut self, spans: &[SpanRef]) -> (Vec<ArrivedSpan>, Vec<ArrivedCall>) {
+        let (mut described, mut calls) = (Vec::with_capacity(spans.len()), Vec::new());
         for span in spans {
             match self.site.lens.describe_again(span, self.held.segment_bytes(span.segment)) {
-                Some(span) => described.push(span),
+                Some((mut span, call)) => {
+                    if let Some(call) = call {
+                        span.call = calls.len() as u32;
+                        calls.push(call);
+                    }
+                    described.push(span);
+                }
                 None => {
                     self.counts.lost += Spans::new(1, u64::from(span.len));
                     self.held.remove(span.segment, 1, u64::from(span.len), false);
                 }
             }
         }
-        described
+        (described, calls)
     }
 
     /// Folds a session anew from its records, without the turn that was taken out of it.
@@ -101,13 +107,14 @@ impl Shard {
                 }
             }
         }
-        let described = self.read_again(&spans);
+        let (described, calls) = self.read_again(&spans);
         self.counts.held -= Spans::new(spans.len() as u64, spans.iter().map(|span| u64::from(span.len)).sum());
         self.counts.held += size(&described);
         for mut arrived in described {
             if let Some((turn, last)) = numbers.get(&arrived.span.turn) {
                 arrived.span.turn = *turn;
-                open.fold(&arrived, &self.held, &mut self.names, *last);
+                let call = calls.get(arrived.call as usize);
+                open.fold(&arrived, call, &self.held, &self.site.lens, &mut self.names, *last);
             }
         }
         let traces: Vec<TraceId> = open.facts.turns.iter().map(|turn| turn.trace_id).collect();

@@ -6,6 +6,8 @@ use hashbrown::{HashMap, HashTable};
 use crate::clock::{Nanos, nanos};
 use crate::config;
 use crate::flow::{Reason, Session, SessionKey, SpanRef, Turn};
+use crate::genai::account::{Account, Frame};
+use crate::genai::conventions::Glob;
 use crate::otlp::probability::{hash_randomness, trace_randomness};
 use crate::otlp::span::{SpanId, TraceId};
 
@@ -115,6 +117,8 @@ impl Open {
                 orphans: 0,
                 complete: false,
                 predicates: vec![0; predicates].into(),
+                account: Account::default(),
+                sums: None,
             },
             spans: Vec::new(),
             turns: Vec::new(),
@@ -183,7 +187,7 @@ impl Open {
     }
 
     /// Sums the session up: nothing more will be folded in.
-    pub(super) fn finish(&mut self, bounds: &Bounds, now: Nanos) {
+    pub(super) fn finish(&mut self, bounds: &Bounds, irreversible: &[Glob], now: Nanos) {
         let settled = |(turn, open): (usize, &OpenTurn)| self.turn_settled(open, turn as u32);
         let due = |open: &OpenTurn| open.last.saturating_add(bounds.settle) <= now || self.ended;
         let whole = self.turns.iter().enumerate().all(settled) && self.turns.iter().all(due);
@@ -193,6 +197,17 @@ impl Open {
         if self.facts.start == u64::MAX {
             self.facts.start = 0;
         }
+        self.sum_up(irreversible);
+    }
+
+    /// Closes the account.
+    fn sum_up(&mut self, irreversible: &[Glob]) {
+        let kin = self.kin();
+        let start = |turn: &Turn| turn.root.as_ref().map_or(turn.earliest.0, |root| root.start);
+        let turns: Vec<u64> = self.facts.turns.iter().map(start).collect();
+        let root_status = Some(self.facts.status()).filter(|status| *status != "unset");
+        let frame = Frame { turns: &turns, root_status, irreversible };
+        self.facts.sums = Some(Box::new(self.facts.account.close(&kin, &frame)));
     }
 
     /// Takes the turn out: its spans, to be folded in elsewhere. What is left must be folded anew.

@@ -18,13 +18,11 @@ use super::outlets::Outlets;
 use super::shard::{Shard, Site};
 use crate::clock::{Nanos, SECOND};
 use crate::config;
-use crate::expr::Predicates;
 use crate::flow::{Kept, Reason, Receipt, Session, Verdict};
 use crate::genai::conventions::Conventions;
-use crate::genai::session_keys::SessionKeys;
+use crate::genai::price::{PriceBook, Prices};
 use crate::log::{Log, RecordKind};
 use crate::observe::ledger::{Ledger, ShardCounts};
-use crate::otlp::keys::KeyTable;
 
 const START: Nanos = 1_000_000 * SECOND;
 
@@ -53,9 +51,8 @@ impl World {
 
     /// Keeps sessions that failed and those whose id begins with `keep`.
     fn with_log(shards: usize, config: &config::Sessions, log: Arc<Log>) -> Self {
-        let mut keys = KeyTable::default();
-        let session_keys = SessionKeys::compile(&Conventions::embedded(), &mut keys);
-        let lens = Arc::new(Lens { keys, session_keys, predicates: Predicates::default() });
+        let prices = Arc::new(Prices::new(PriceBook::load(&[]).unwrap()));
+        let lens = Arc::new(Lens::new(&Conventions::embedded(), config, prices));
         let ledger = Arc::new(Ledger::new(shards, []));
         let (judged, kept) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let (list, out) = (judged.clone(), kept.clone());

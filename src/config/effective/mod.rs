@@ -8,7 +8,7 @@ use self::writer::{Yaml, quote};
 use super::units::{format_duration, format_size};
 use super::{
     ClientTls, Compression, Config, Cors, Exporter, ExporterKind, GrpcReceiver, HttpReceiver, LogEncoding, LogLevel,
-    OtlpExporter, Retry, Rule, SendingQueue, ServerTls, Service, Sessions, Verbosity,
+    OtlpExporter, Outcome, Retry, Rule, SendingQueue, ServerTls, Service, Sessions, Verbosity,
 };
 
 /// The configuration as YAML.
@@ -96,6 +96,13 @@ fn sessions(yaml: &mut Yaml, sessions: &Sessions) {
     yaml.plain("remembered_traces", sessions.remembered_traces);
     yaml.option("shards", sessions.shards);
     yaml.path("conventions", sessions.conventions.as_deref());
+    yaml.section("outcome", |yaml| {
+        let Outcome { attribute, done_tool, done_status } = &sessions.outcome;
+        for (key, text) in [("attribute", attribute), ("done_tool", done_tool), ("done_status", done_status)] {
+            text.iter().for_each(|text| yaml.text(key, text));
+        }
+    });
+    yaml.texts("irreversible_tools", &sessions.irreversible_tools);
 }
 
 fn rule(yaml: &mut Yaml, rule: &Rule) {

@@ -2,7 +2,8 @@
 
 use crate::config::section::Section;
 use crate::config::units::format_duration;
-use crate::config::{Enrich, LEAST_MEMORY, Memory, Sessions};
+use crate::config::{Enrich, LEAST_MEMORY, Memory, Outcome, Sessions};
+use crate::otlp::keys::MAX_KEY;
 
 /// `sessions`
 pub fn sessions(mut sessions: Section<'_, '_>) -> Sessions {
@@ -22,6 +23,8 @@ pub fn sessions(mut sessions: Section<'_, '_>) -> Sessions {
         remembered_traces: remembered.map_or(default.remembered_traces, |n| n as usize),
         shards: shards.and_then(|n| u16::try_from(n).ok()),
         conventions: sessions.file("conventions"),
+        outcome: outcome(sessions.section("outcome")),
+        irreversible_tools: sessions.strings("irreversible_tools").into_iter().map(|tool| tool.text).collect(),
     };
     if sessions.is_clean() && read.settle > read.trace_timeout {
         let (settle, timeout) = (format_duration(read.settle), format_duration(read.trace_timeout));
@@ -29,6 +32,20 @@ pub fn sessions(mut sessions: Section<'_, '_>) -> Sessions {
         sessions.problem(key, format!("settle ({settle}) must not be longer than trace_timeout ({timeout})"));
     }
     sessions.finish();
+    read
+}
+
+fn outcome(mut outcome: Section<'_, '_>) -> Outcome {
+    let attribute = outcome.string("attribute");
+    if attribute.as_ref().is_some_and(|key| key.len() > MAX_KEY) {
+        outcome.problem("attribute", format!("is too long, an attribute's key has 1 to {MAX_KEY} bytes"));
+    }
+    let read =
+        Outcome { attribute, done_tool: outcome.string("done_tool"), done_status: outcome.string("done_status") };
+    if outcome.is_clean() && read.done_status.is_some() && read.done_tool.is_none() {
+        outcome.problem("done_status", "is of the arguments of a tool: name it with done_tool");
+    }
+    outcome.finish();
     read
 }
 

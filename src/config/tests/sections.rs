@@ -79,7 +79,8 @@ receivers:
         tls: {cert_file: c2, key_file: k2}
 sessions:
   {settle: 1s, idle_timeout: 2s, trace_timeout: 3s, max_duration: 4s, max_spans: 5, max_bytes: 6, max_open_traces: 7,
-   remembered_traces: 8, shards: 9, conventions: c.yaml}
+   remembered_traces: 8, shards: 9, conventions: c.yaml,
+           outcome: {attribute: task.outcome, done_tool: finish, done_status: result.status}, irreversible_tools: ["send_*"]}
 memory: {limit: 2GiB}
 sampling: {rules: [{name: a, when: session.failed, probability: 0.5}, {name: b, when: "x > 1", drop: true}]}
 enrich: {prefix: my.agents}
@@ -148,6 +149,12 @@ service: {shutdown_timeout: 5s, telemetry: {logs: {level: WARN, encoding: json},
         remembered_traces: 8,
         shards: Some(9),
         conventions: Some("c.yaml".into()),
+        outcome: Outcome {
+            attribute: Some("task.outcome".into()),
+            done_tool: Some("finish".into()),
+            done_status: Some("result.status".into()),
+        },
+        irreversible_tools: vec!["send_*".into()],
     };
     assert_eq!(config.sessions, sessions);
     assert_eq!((config.memory.limit, &*config.enrich.prefix), (Some(2 << 30), "my.agents"));

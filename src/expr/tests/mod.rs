@@ -38,6 +38,8 @@ fn session() -> Session {
         orphans: 1,
         complete: false,
         predicates: Box::default(),
+        account: crate::genai::account::Account::default(),
+        sums: None,
     }
 }
 

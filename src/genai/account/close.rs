@@ -191,7 +191,8 @@ impl Account {
                 next = kin.get(at).and_then(|kin| kin.within).map(|outer| outer as usize);
             }
         }
-        let waits = |call: &Call| call.wrapper && (call.operation == Operation::Agent || call.operation.is_model_call());
+        let waits =
+            |call: &Call| call.wrapper && (call.operation == Operation::Agent || call.operation.is_model_call());
         // Of wrappers within wrappers the innermost is the one that misses its call.
         let mut innermost = vec![true; self.calls.len()];
         for (call, kin) in self.calls.iter().zip(kin).filter(|(call, _)| waits(call)) {

@@ -77,6 +77,14 @@ pub struct Frame<'a> {
 /// Most names of one kind that a session keeps.
 pub const MAX_NAMES: usize = 64;
 
+// === impl NameKind ===
+
+impl NameKind {
+    /// All kinds, in the order of their declaration.
+    pub const ALL: [Self; 7] =
+        [Self::Model, Self::Provider, Self::Region, Self::Prompt, Self::PromptVersion, Self::Tool, Self::Agent];
+}
+
 // === impl Account ===
 
 impl Account {

@@ -5,8 +5,8 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::call::{Billing, Call};
 use super::Kin;
+use super::call::{Billing, Call};
 use crate::genai::facts::Operation;
 use crate::genai::stream::Outcome;
 

@@ -124,6 +124,12 @@ impl Sums {
         self.outcomes.get(outcome as usize).copied().unwrap_or(0)
     }
 
+    /// How often the tool of that name was called.
+    pub fn of_tool(&self, name: &str) -> ToolCount {
+        let place = self.names.tools.iter().position(|tool| **tool == *name);
+        place.and_then(|place| self.by_tool.get(place)).copied().unwrap_or_default()
+    }
+
     /// The most that a turn was felt to wait for its answer, seconds.
     pub fn felt_ttft_max(&self) -> Option<f64> {
         self.felt_ttft.iter().copied().filter(|seconds| seconds.is_finite()).max_by(f64::total_cmp)

@@ -20,6 +20,7 @@ mod lookup;
 mod names;
 mod nouns;
 mod overrides;
+mod prices;
 mod providers;
 mod snapshot;
 mod spans;
@@ -38,6 +39,7 @@ pub(crate) use calendar::moment;
 pub use litellm::Unpriced;
 pub use load::{BookFile, LEAST_PERCENT};
 pub use nouns::{Assumptions, Cost, Inclusive, Match, Priced, Source, Status, Tokens, Usage};
+pub use prices::Prices;
 pub use snapshot::DATE as SNAPSHOT_DATE;
 
 use lookup::Resolved;

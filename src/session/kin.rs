@@ -1,0 +1,79 @@
+//! How the calls of a session stand to one another: which stands in which, over whatever spans are between.
+
+use super::open::Open;
+use crate::flow::SpanRef;
+use crate::genai::account::Kin;
+
+/// Stands for no call.
+const NONE: u32 = u32::MAX;
+
+/// What is known of a span's ancestors.
+#[derive(Clone, Copy, Debug)]
+enum Above {
+    /// Nothing yet.
+    Unknown,
+    /// It is on the way that is being looked at: spans that are each other's ancestors have none.
+    Looking,
+    /// The nearest call, or [`NONE`], and whether any of them failed.
+    Known(u32, bool),
+}
+
+// === impl Open ===
+
+impl Open {
+    /// How each call of the account stands to the others.
+    pub(super) fn kin(&self) -> Vec<Kin> {
+        let calls = &self.facts.account.calls;
+        let mut call_of = vec![NONE; self.spans.len()];
+        for (at, call) in calls.iter().enumerate() {
+            call_of.get_mut(call.span as usize).into_iter().for_each(|place| *place = at as u32);
+        }
+        let mut above = vec![Above::Unknown; self.spans.len()];
+        let mut kin = Vec::with_capacity(calls.len());
+        for call in calls {
+            let (within, beneath_a_failure) = self.above(call.span, &call_of, &mut above);
+            let Some(span) = self.spans.get(call.span as usize) else { continue };
+            let parent = u64::from_le_bytes(span.parent_id.0);
+            kin.push(Kin { turn: span.turn, within: Some(within).filter(|at| *at != NONE), parent, beneath_a_failure });
+        }
+        kin
+    }
+
+    /// What is above a span; each span's way up is gone once.
+    fn above(&self, span: u32, call_of: &[u32], above: &mut [Above]) -> (u32, bool) {
+        let mut way = Vec::new();
+        let mut at = span;
+        let mut found = loop {
+            let Some(known) = above.get_mut(at as usize) else { break (NONE, false) };
+            match known {
+                Above::Known(call, failed) => break (*call, *failed),
+                Above::Looking => break (NONE, false),
+                Above::Unknown => *known = Above::Looking,
+            }
+            way.push(at);
+            let parent = self.spans.get(at as usize).and_then(|span| self.parent_of(span));
+            let Some(parent) = parent else {
+                above.get_mut(at as usize).into_iter().for_each(|place| *place = Above::Known(NONE, false));
+                way.pop();
+                break (NONE, false);
+            };
+            at = parent;
+        };
+        // `at` is the uppermost that was reached, `found` what is above it: from there down, each adds itself.
+        for span in way.into_iter().rev() {
+            let own = call_of.get(at as usize).copied().filter(|call| *call != NONE);
+            let failed = self.spans.get(at as usize).is_some_and(|span| span.failed);
+            found = (own.unwrap_or(found.0), found.1 || failed);
+            above.get_mut(span as usize).into_iter().for_each(|place| *place = Above::Known(found.0, found.1));
+            at = span;
+        }
+        match above.get(span as usize) {
+            Some(Above::Known(call, failed)) => (*call, *failed),
+            _ => (NONE, false),
+        }
+    }
+
+    fn parent_of(&self, span: &SpanRef) -> Option<u32> {
+        if span.parent_id.is_zero() { None } else { self.place_of(span.turn, span.parent_id) }
+    }
+}
