@@ -124,6 +124,15 @@ fn walking(c: &mut Criterion) {
             });
         });
     }
+    let (lens, _) = compiled(3);
+    group.bench_function("walk, facts", |b| {
+        b.iter(|| {
+            let mut calls = 0;
+            walk(black_box(&body), &lens.keys, |visit| calls += u32::from(lens.fact_keys.facts(visit).is_some()))
+                .unwrap();
+            calls
+        });
+    });
     intake(&mut group, &body);
     inflating(&mut group, &body);
     group.finish();

@@ -54,6 +54,10 @@ pub(super) fn seconds(value: AnyValue<'_>, unit: Unit, start: u64, duration: u64
 
 /// A text without the quotes of a JSON string around it, and without space.
 pub(super) fn unquoted(text: &str) -> &str {
+    let plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    if plain(text.as_bytes().first()) && plain(text.as_bytes().last()) {
+        return text;
+    }
     let mut text = text.trim();
     for quote in ["\"", "\\\"", "\""] {
         if let Some(inside) = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {

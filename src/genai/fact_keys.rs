@@ -2,13 +2,14 @@
 //! walk has picked. Nothing is allocated; JSON is scanned and instructions are hashed only where their key is there.
 
 use hashbrown::HashMap;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::conventions::{Conventions, ErrorWords, Field, Glob, InputCounts, Producer};
 use super::errors::{self, ErrorTypes};
 use super::facts::{Facts, Operation, Prompt, PromptVersion, Tool};
-use super::gather::{Found, Gathered, Sources};
+use super::gather::{Found, Gathered};
 use super::names::{self, Names};
+use super::sources::Sources;
 use super::stream::{Ending, Evidence, Outcome};
 use super::tokens::{Tokens, Told};
 use crate::otlp::keys::{KeyTable, Slot};
@@ -33,6 +34,9 @@ pub struct FactKeys {
     word_places: HashMap<Box<str>, u16, foldhash::fast::RandomState>,
     /// Each with the attribute that its spans have.
     producers: Vec<(Producer, Option<(Slot, String)>)>,
+    /// Places of producers whose scopes are whole names, by those; and of all others.
+    by_scope: HashMap<Box<str>, Vec<u16>, foldhash::fast::RandomState>,
+    of_any_scope: Vec<u16>,
 }
 
 // === impl FactKeys ===
@@ -44,6 +48,17 @@ impl FactKeys {
             producer.attribute.as_ref().and_then(|(key, text)| Some((keys.add(key)?, text.clone())))
         };
         let names = Names::compile(conventions);
+        let mut by_scope: HashMap<Box<str>, Vec<u16>, foldhash::fast::RandomState> = HashMap::default();
+        let mut of_any_scope = Vec::new();
+        for (at, producer) in conventions.producers.iter().take(usize::from(u16::MAX)).enumerate() {
+            let whole: Option<Vec<&str>> = producer.scopes.iter().map(Glob::whole).collect();
+            match whole.filter(|scopes| !scopes.is_empty()) {
+                Some(scopes) => {
+                    scopes.into_iter().for_each(|scope| by_scope.entry(scope.into()).or_default().push(at as u16));
+                }
+                None => of_any_scope.push(at as u16),
+            }
+        }
         let words: Vec<Box<str>> = names.words().chain(["ok", "error", "true", "false"]).map(Into::into).collect();
         let places = words.iter().enumerate().filter_map(|(at, word)| Some((word.clone(), u16::try_from(at).ok()?)));
         Self {
@@ -51,6 +66,8 @@ impl FactKeys {
             word_places: places.collect(),
             words,
             names,
+            by_scope,
+            of_any_scope,
             error_types: ErrorTypes::compile(conventions, keys),
             error_words: conventions.errors.clone(),
             span_names: conventions.span_names.clone(),
@@ -67,8 +84,7 @@ impl FactKeys {
         let producer = self.producer(visit, operation);
         let raw_model = first(gathered.text(Field::RequestModel), gathered.text(Field::ResponseModel));
         let provider = self.names.provider(gathered.text(Field::Provider), raw_model);
-        let finish =
-            gathered.get(Field::FinishReasons).map(|it| self.sources.finish_reasons(it.value)).unwrap_or_default();
+        let finish = gathered.reasons;
         let mut failed = visit.span.status == STATUS_ERROR || gathered.flag(Field::Failed) == Some(true);
         let open = operation.is_model_call() && finish.gravest().is_none();
         failed |= open && self.error_types.exception(visit).is_some();
@@ -96,7 +112,10 @@ impl FactKeys {
             tokens.output_visible = None;
         }
         let server = names::host(gathered.text(Field::Server));
-        let region = first(gathered.text(Field::Region), self.names.region(server, raw_model));
+        let region = match gathered.text(Field::Region) {
+            "" => self.names.region(server, raw_model),
+            told => told,
+        };
         Some(Facts {
             scope: visit.scope.name,
             native: producer.is_some_and(|it| it.native),
@@ -172,13 +191,17 @@ impl FactKeys {
         let has = |(slot, text): &(Slot, String)| {
             visit.attributes.get(*slot).and_then(AnyValue::as_str).is_some_and(|value| value.contains(text.as_str()))
         };
-        let mut producers = self.producers.iter();
-        let found = producers.find(|(producer, attribute)| {
-            fits(&producer.scopes, visit.scope.name)
-                && fits(&producer.spans, visit.span.name)
-                && attribute.as_ref().is_none_or(has)
-        });
-        found.map(|(producer, _)| producer)
+        let is = |at: &&u16| {
+            self.producers.get(usize::from(**at)).is_some_and(|(producer, attribute)| {
+                fits(&producer.scopes, visit.scope.name)
+                    && fits(&producer.spans, visit.span.name)
+                    && attribute.as_ref().is_none_or(has)
+            })
+        };
+        let named = self.by_scope.get(visit.scope.name).and_then(|places| places.iter().find(is));
+        let other = self.of_any_scope.iter().take_while(|at| named.is_none_or(|named| *at < named)).find(is);
+        let place = other.or(named)?;
+        self.producers.get(usize::from(*place)).map(|(producer, _)| producer)
     }
 
     fn streaming(
@@ -264,14 +287,14 @@ fn bytes(found: Found<'_>) -> &[u8] {
 fn request(found: Found<'_>) -> u64 {
     let bytes = bytes(found);
     let tail = bytes.get(bytes.len().saturating_sub(MAX_HASHED)..).unwrap_or_default();
-    if tail.is_empty() { 0 } else { xxh3_64_with_seed(tail, bytes.len() as u64) }
+    if tail.is_empty() { 0 } else { xxh3_64(tail).wrapping_add(bytes.len() as u64) }
 }
 
 fn tool<'a>(gathered: &Gathered<'a>) -> Tool<'a> {
     Tool {
         name: gathered.text(Field::Tool),
         call_id: gathered.text(Field::ToolCallId),
-        text: gathered.get(Field::ToolArguments).and_then(|found| found.value.as_str()).unwrap_or_default(),
+        raw: gathered.get(Field::ToolArguments).map(bytes).unwrap_or_default(),
         arguments: gathered.get(Field::ToolArguments).map(|found| xxh3_64(bytes(found))),
     }
 }

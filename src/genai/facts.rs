@@ -84,8 +84,8 @@ pub struct Tool<'a> {
     pub name: &'a str,
     /// The model's id of the call, or empty.
     pub call_id: &'a str,
-    /// Its arguments as they were written, where they are a text.
-    pub text: &'a str,
+    /// Its arguments as they were written.
+    pub raw: &'a [u8],
     /// XXH3 of its arguments.
     pub arguments: Option<u64>,
 }

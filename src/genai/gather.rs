@@ -2,47 +2,19 @@
 //! one for what is dear to read or waits for the kind of operation.
 
 use super::coerce;
-use super::conventions::{Conventions, Field, Kind, Place, Source, Unit};
+use super::conventions::{Field, Kind, Place, Source, Unit};
 use super::errors::text_of;
-use super::facts::{FinishReason, FinishReasons, Operation};
-use super::words::Words;
-use crate::otlp::keys::{KeyTable, Slot};
+use super::facts::{FinishReasons, Operation};
+use super::sources::{EVIDENCE, Sources, Use};
 use crate::otlp::value::AnyValue;
 use crate::otlp::walk::Visit;
-
-/// The sources of all fields, by where they stand.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sources {
-    /// All of them; those of one field in the order of their rank.
-    all: Vec<(Field, Source)>,
-    /// By slot: where its sources begin in `uses`, where those begin that wait, and where all of them end.
-    by_slot: Vec<(u16, u16, u16)>,
-    uses: Vec<Use>,
-    /// By slot: whether it is told of models at all where this is there.
-    evidence: Vec<bool>,
-    resources: Vec<(Slot, u16)>,
-    events: Vec<u16>,
-    span_names: Vec<u16>,
-    /// By source: the attribute that its `when` looks at.
-    whens: Vec<Option<Slot>>,
-    nothing: Vec<String>,
-    operations: Words<(Operation, bool)>,
-    finish_reasons: Words<FinishReason>,
-}
-
-/// One source of a slot: enough to pass over it.
-#[derive(Clone, Copy, Debug)]
-struct Use {
-    field: Field,
-    source: u16,
-}
 
 /// What was found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found<'a> {
     pub(super) value: AnyValue<'a>,
     /// Its place in the list of sources: of two of one field, the lower one counts.
-    source: u16,
+    pub(super) source: u16,
     /// A text with its JSON escapes still in it.
     pub(super) escaped: bool,
 }
@@ -55,85 +27,16 @@ pub(super) struct Gathered<'a> {
     pub(super) timed: bool,
     /// The kind of operation, where it is told, and whether it stands around others.
     pub(super) operation: Option<(Operation, bool)>,
+    /// The finish reasons, of the source that was found.
+    pub(super) reasons: FinishReasons,
 }
 
 /// Longest text that may stand for nothing, in bytes.
 const MAX_NOTHING: usize = 64;
 
-/// Fields by which a span is known to tell of models.
-const EVIDENCE: [Field; 8] = [
-    Field::Operation,
-    Field::Tool,
-    Field::ToolCallId,
-    Field::RequestModel,
-    Field::ResponseModel,
-    Field::InputTokens,
-    Field::OutputTokens,
-    Field::Attempt,
-];
-
 // === impl Sources ===
 
 impl Sources {
-    pub(super) fn compile(conventions: &Conventions, keys: &mut KeyTable) -> Self {
-        let mut all = conventions.fields.clone();
-        let scopes = [(Field::Tenant, &conventions.tenants), (Field::Environment, &conventions.environments)];
-        for (field, names) in scopes {
-            let place =
-                |place: fn(String) -> Place, key: &String| Source { place: place(key.clone()), ..Source::default() };
-            all.extend(names.iter().map(|key| (field, place(Place::Attribute, key))));
-            all.extend(names.iter().map(|key| (field, place(Place::Resource, key))));
-        }
-        all.truncate(usize::from(u16::MAX));
-        let wrapper = |word: &String| conventions.wrappers.iter().any(|known| known.eq_ignore_ascii_case(word));
-        let operations = conventions
-            .operations
-            .iter()
-            .map(|(kind, word)| (word.as_str(), (*kind, kind.is_wrapper() || kind.is_model_call() && wrapper(word))));
-        let mut compiled = Self {
-            nothing: conventions.nothing.clone(),
-            operations: Words::new(operations),
-            finish_reasons: Words::new(
-                conventions.finish_reasons.iter().map(|(reason, word)| (word.as_str(), *reason)),
-            ),
-            ..Self::default()
-        };
-        let mut by_slot: Vec<Vec<Use>> = Vec::new();
-        for (index, (field, source)) in all.iter().enumerate() {
-            let index = index as u16;
-            let when = source.when.as_ref().and_then(|when| when.key.as_ref());
-            compiled.whens.push(when.and_then(|key| keys.add(key)));
-            match &source.place {
-                Place::Attribute(key) => {
-                    let Some(slot) = keys.add(key) else { continue };
-                    let places = by_slot.len().max(slot.index() + 1);
-                    by_slot.resize(places, Vec::new());
-                    compiled.evidence.resize(places, false);
-                    if let Some(list) = by_slot.get_mut(slot.index()) {
-                        list.push(Use { field: *field, source: index });
-                    }
-                    if let (Some(flag), true) = (compiled.evidence.get_mut(slot.index()), EVIDENCE.contains(field)) {
-                        *flag = true;
-                    }
-                }
-                Place::Resource(key) => compiled.resources.extend(keys.add(key).map(|slot| (slot, index))),
-                Place::Event(..) => compiled.events.push(index),
-                Place::SpanName(_) => compiled.span_names.push(index),
-            }
-        }
-        let waits = |one: &Use| all.get(usize::from(one.source)).is_some_and(|(_, source)| source.waits());
-        for list in by_slot {
-            let start = compiled.uses.len() as u16;
-            let (late, early): (Vec<Use>, Vec<Use>) = list.into_iter().partition(waits);
-            compiled.uses.extend(early);
-            let middle = compiled.uses.len() as u16;
-            compiled.uses.extend(late);
-            compiled.by_slot.push((start, middle, compiled.uses.len() as u16));
-        }
-        compiled.all = all;
-        compiled
-    }
-
     /// The best source of each field; `None` for a span that does not tell of models. Fields whose kind of operation has
     /// to be known are left for [`Sources::gather_rest`].
     pub(super) fn gather<'a>(&self, visit: &Visit<'a, '_>) -> Option<Gathered<'a>> {
@@ -141,7 +44,8 @@ impl Sources {
         if !present.iter().any(|slot| self.evidence.get(slot.index()) == Some(&true)) {
             return None;
         }
-        let mut gathered = Gathered { found: [None; Field::COUNT], timed: false, operation: None };
+        let mut gathered =
+            Gathered { found: [None; Field::COUNT], timed: false, operation: None, reasons: FinishReasons::default() };
         self.attributes(visit, &mut gathered, false);
         EVIDENCE.into_iter().any(|field| gathered.has(field)).then_some(gathered)
     }
@@ -150,17 +54,21 @@ impl Sources {
     pub(super) fn gather_rest<'a>(&self, visit: &Visit<'a, '_>, operation: Operation, gathered: &mut Gathered<'a>) {
         gathered.operation = Some((operation, gathered.operation.is_some_and(|(_, wrapper)| wrapper)));
         self.attributes(visit, gathered, true);
-        for (slot, index) in &self.resources {
-            if let Some(value) = visit.resource.get(*slot) {
-                self.offer(visit, *index, value, gathered);
+        for slot in visit.resource.present() {
+            for (_, one) in self.resources.iter().filter(|(own, _)| own == slot) {
+                if !gathered.ranks_before(one.field, one.source)
+                    && let Some(value) = visit.resource.get(*slot)
+                {
+                    self.consider(visit, *one, value, gathered);
+                }
             }
         }
-        for index in &self.span_names {
-            let Some((_, Source { place: Place::SpanName(glob), .. })) = self.all.get(usize::from(*index)) else {
-                continue;
-            };
-            if let Some(name) = glob.capture(visit.span.name) {
-                self.offer(visit, *index, AnyValue::Str(name), gathered);
+        for (one, glob) in &self.span_names {
+            if !gathered.ranks_before(one.field, one.source)
+                && self.counts(*one, visit, gathered)
+                && let Some(name) = glob.capture(visit.span.name)
+            {
+                self.consider(visit, *one, AnyValue::Str(name), gathered);
             }
         }
         if visit.span.events > 0 && operation.is_model_call() && self.awaits_events(gathered) {
@@ -169,7 +77,7 @@ impl Sources {
     }
 
     /// The finish reasons in a value: an array, JSON of one, a list with commas, or one alone.
-    pub(super) fn finish_reasons(&self, value: AnyValue<'_>) -> FinishReasons {
+    fn finish_reasons(&self, value: AnyValue<'_>) -> FinishReasons {
         let mut reasons = FinishReasons::default();
         let mut push = |text: &str| {
             let text = coerce::unquoted(text);
@@ -179,6 +87,7 @@ impl Sources {
         };
         match value {
             AnyValue::Array(_) => value.items().filter_map(AnyValue::as_str).for_each(push),
+            AnyValue::Str(text) if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') => push(text),
             AnyValue::Str(text) => {
                 let inside = text.trim().strip_prefix('[').map_or(text, |rest| rest.trim_end_matches(']'));
                 inside.split(',').take(16).for_each(|part| push(part.trim().trim_matches('\'')));
@@ -191,16 +100,69 @@ impl Sources {
     /// Offers what the attributes hold to their fields: first what is read at once, then the rest.
     fn attributes<'a>(&self, visit: &Visit<'a, '_>, gathered: &mut Gathered<'a>, rest: bool) {
         for slot in visit.attributes.present() {
-            let Some((start, middle, end)) = self.by_slot.get(slot.index()) else { continue };
-            let range = if rest { *middle..*end } else { *start..*middle };
-            for one in self.uses.get(usize::from(range.start)..usize::from(range.end)).unwrap_or_default() {
-                if gathered.get(one.field).is_some_and(|found| found.source <= one.source) {
+            let mut value = None;
+            for one in self.of_slot(*slot, rest) {
+                if gathered.ranks_before(one.field, one.source) || !self.counts(*one, visit, gathered) {
                     continue;
                 }
-                if let Some(value) = visit.attributes.get(*slot) {
-                    self.offer(visit, one.source, value, gathered);
+                // Whether a content is text does not matter, and takes long to find out.
+                if one.plain == Some(Kind::Any)
+                    && let Some(bytes) = visit.attributes.bytes(*slot)
+                {
+                    self.take_bytes(*one, bytes, gathered);
+                    continue;
                 }
+                if value.is_none() {
+                    value = visit.attributes.get(*slot);
+                }
+                let Some(value) = value else { break };
+                self.consider(visit, *one, value, gathered);
             }
+        }
+    }
+
+    /// Takes a value for the field of a source that would rank before what is there.
+    fn consider<'a>(&self, visit: &Visit<'a, '_>, one: Use, value: AnyValue<'a>, gathered: &mut Gathered<'a>) {
+        match one.plain {
+            Some(kind) => self.take(one, kind, value, gathered),
+            None => self.offer(visit, one.source, value, gathered),
+        }
+    }
+
+    /// Whether a source counts on this span, for all that is known of it.
+    fn counts(&self, one: Use, visit: &Visit<'_, '_>, gathered: &Gathered<'_>) -> bool {
+        let source = || self.all.get(usize::from(one.source));
+        one.plain.is_some() || source().is_some_and(|(_, source)| source.counts_on(visit, gathered.operation))
+    }
+
+    fn take_bytes<'a>(&self, one: Use, bytes: &'a [u8], gathered: &mut Gathered<'a>) {
+        let nothing = bytes.len() <= MAX_NOTHING && std::str::from_utf8(bytes).is_ok_and(|text| self.is_nothing(text));
+        if !bytes.is_empty() && !nothing {
+            gathered.set(one.field, Found { value: AnyValue::Bytes(bytes), source: one.source, escaped: false });
+        }
+    }
+
+    /// Takes a value of which nothing else is asked than that it says something.
+    fn take<'a>(&self, one: Use, kind: Kind, value: AnyValue<'a>, gathered: &mut Gathered<'a>) {
+        let value = match (kind, value) {
+            (_, AnyValue::Str(text)) if self.is_nothing(text) => None,
+            (Kind::Count, AnyValue::Int(number)) => (number >= 0).then_some(value),
+            (Kind::Operation, _) => {
+                let operation = self.operation(value);
+                gathered.operation = operation.or(gathered.operation);
+                operation.map(|_| value)
+            }
+            (Kind::Reasons, _) => {
+                let reasons = self.finish_reasons(value);
+                (!reasons.as_slice().is_empty()).then(|| {
+                    gathered.reasons = reasons;
+                    value
+                })
+            }
+            _ => coerce::to(kind, value),
+        };
+        if let Some(value) = value {
+            gathered.set(one.field, Found { value, source: one.source, escaped: false });
         }
     }
 
@@ -271,7 +233,10 @@ impl Sources {
             (Kind::Reasons, _) => {
                 let reasons = self.finish_reasons(value);
                 let known = source.path.is_empty() || reasons.gravest().is_some();
-                (known && !reasons.as_slice().is_empty()).then_some(value)
+                (known && !reasons.as_slice().is_empty()).then(|| {
+                    gathered.reasons = reasons;
+                    value
+                })
             }
             (Kind::Time, _) => {
                 let unit = if matches!(source.place, Place::Event(..)) { Unit::Milliseconds } else { source.unit };
@@ -298,38 +263,40 @@ impl Sources {
 
     fn says_nothing(&self, source: &Source, value: AnyValue<'_>) -> bool {
         let AnyValue::Str(text) = value else { return false };
+        text.len() <= MAX_NOTHING
+            && (self.is_nothing(text) || source.ignore.iter().any(|nothing| nothing == text.trim()))
+    }
+
+    /// Whether the text stands for nothing.
+    #[inline]
+    fn is_nothing(&self, text: &str) -> bool {
+        let (Some(first), Some(last)) = (text.as_bytes().first(), text.as_bytes().last()) else { return true };
         if text.len() > MAX_NOTHING {
             return false;
         }
-        let text = text.trim();
-        text.is_empty() || self.nothing.iter().chain(&source.ignore).any(|nothing| nothing == text)
-    }
-
-    /// The source of a field that was found.
-    pub(super) fn source(&self, found: Found<'_>) -> Option<&Source> {
-        self.all.get(usize::from(found.source)).map(|(_, source)| source)
-    }
-}
-
-// === impl Source ===
-
-impl Source {
-    /// Whether it is dear to read, or waits for the kind of operation.
-    fn waits(&self) -> bool {
-        !self.path.is_empty() || self.kind.is_some() || self.when.is_some()
-    }
-
-    fn counts_on(&self, visit: &Visit<'_, '_>, operation: Option<(Operation, bool)>) -> bool {
-        let name = visit.scope.name;
-        (self.scopes.is_empty() || self.scopes.iter().any(|scope| scope.fits(name)))
-            && !self.not_scopes.iter().any(|scope| scope.fits(name))
-            && self.kind.is_none_or(|kind| operation.is_some_and(|(own, _)| own == kind))
+        let begins = self.nothing_begins.get(usize::from(*first)) == Some(&true);
+        let spaced = *first <= b' ' || *last <= b' ' || !first.is_ascii() || !last.is_ascii();
+        (begins || spaced) && {
+            let text = text.trim();
+            text.is_empty() || self.nothing.iter().any(|nothing| nothing == text)
+        }
     }
 }
 
 // === impl Gathered ===
 
 impl<'a> Gathered<'a> {
+    /// Whether the field has a value of that source or of a better one.
+    #[inline]
+    fn ranks_before(&self, field: Field, source: u16) -> bool {
+        matches!(self.found.get(field as usize), Some(Some(found)) if found.source <= source)
+    }
+
+    #[inline]
+    fn set(&mut self, field: Field, found: Found<'a>) {
+        self.found.get_mut(field as usize).into_iter().for_each(|place| *place = Some(found));
+    }
+
     pub(super) fn get(&self, field: Field) -> Option<Found<'a>> {
         self.found.get(field as usize).copied().flatten()
     }

@@ -26,6 +26,7 @@ mod coerce;
 mod errors;
 mod gather;
 mod names;
+mod sources;
 mod words;
 
 #[cfg(test)]

@@ -110,6 +110,9 @@ impl Names {
 
 /// The host of an address that may be a whole URL.
 pub(super) fn host(address: &str) -> &str {
+    if address.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')) {
+        return address;
+    }
     let behind_scheme = address.split_once("://").map_or(address, |(_, rest)| rest);
     let authority = behind_scheme.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();

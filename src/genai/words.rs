@@ -25,6 +25,10 @@ impl<V: Copy> Words<V> {
 
     /// What a word means.
     pub(super) fn get(&self, word: &str) -> Option<V> {
+        // Most are written as they are known.
+        if let Some(value) = self.map.get(word) {
+            return Some(*value);
+        }
         let mut folded = [0; MAX_WORD];
         let folded = folded.get_mut(..word.len())?;
         for (to, from) in folded.iter_mut().zip(word.bytes()) {

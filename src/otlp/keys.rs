@@ -134,6 +134,12 @@ impl<'a> Picked<'a> {
         self.values.get(usize::from(slot.0)).copied().flatten().map(AnyValue::from)
     }
 
+    /// The bytes of the text, the bytes, the array or the list at `slot`; whether a text is one is not asked.
+    #[inline]
+    pub fn bytes(&self, slot: Slot) -> Option<&'a [u8]> {
+        self.values.get(usize::from(slot.0)).copied().flatten().and_then(Raw::bytes)
+    }
+
     /// Checks an attribute, and keeps its value when its key was asked for. A value is only put together for a key that
     /// was: to move it through memory costs more than to check it.
     #[inline(always)]

@@ -133,6 +133,15 @@ impl<'a> From<Raw<'a>> for AnyValue<'a> {
 // === impl Raw ===
 
 impl<'a> Raw<'a> {
+    /// The bytes that it stands in, of whatever is no number and no bool.
+    #[inline]
+    pub(super) fn bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Text(bytes) | Self::Bytes(bytes) | Self::Array(bytes) | Self::KvList(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     #[inline(always)]
     pub(super) fn parse(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
         match Self::alone(bytes) {

@@ -213,6 +213,11 @@ impl Glob {
         }
     }
 
+    /// The text itself, where it has no `*`.
+    pub fn whole(&self) -> Option<&str> {
+        self.behind.is_none().then_some(&self.before)
+    }
+
     /// Whether the pattern fits all of `text`.
     #[inline]
     pub fn fits(&self, text: &str) -> bool {

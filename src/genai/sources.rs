@@ -1,0 +1,166 @@
+//! The sources of all fields, compiled: which to ask for a slot, and when.
+
+use super::conventions::{Conventions, Field, Glob, Kind, Place, Source};
+use super::facts::{FinishReason, Operation};
+use super::gather::Found;
+use super::words::Words;
+use crate::otlp::keys::{KeyTable, Slot};
+use crate::otlp::walk::Visit;
+
+/// The sources of all fields, by where they stand.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sources {
+    /// All of them; those of one field in the order of their rank.
+    pub(super) all: Vec<(Field, Source)>,
+    /// By slot: where its sources begin in `uses`, where those begin that wait, and where all of them end.
+    pub(super) by_slot: Vec<(u16, u16, u16)>,
+    pub(super) uses: Vec<Use>,
+    /// By first byte: whether a text of [`Sources::nothing`] begins with it.
+    pub(super) nothing_begins: Vec<bool>,
+    /// By slot: whether it is told of models at all where this is there.
+    pub(super) evidence: Vec<bool>,
+    /// The same for attributes of the resource: by slot, sources in order.
+    pub(super) resources: Vec<(Slot, Use)>,
+    pub(super) events: Vec<u16>,
+    pub(super) span_names: Vec<(Use, Glob)>,
+    /// By source: the attribute that its `when` looks at.
+    pub(super) whens: Vec<Option<Slot>>,
+    pub(super) nothing: Vec<String>,
+    pub(super) operations: Words<(Operation, bool)>,
+    pub(super) finish_reasons: Words<FinishReason>,
+}
+
+/// One source of a slot: enough to pass over it, and to take a value that nothing else is asked of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Use {
+    pub(super) field: Field,
+    pub(super) source: u16,
+    /// The kind of its values, where the key alone makes it count.
+    pub(super) plain: Option<Kind>,
+}
+
+/// Fields by which a span is known to tell of models.
+pub(super) const EVIDENCE: [Field; 8] = [
+    Field::Operation,
+    Field::Tool,
+    Field::ToolCallId,
+    Field::RequestModel,
+    Field::ResponseModel,
+    Field::InputTokens,
+    Field::OutputTokens,
+    Field::Attempt,
+];
+
+// === impl Sources ===
+
+impl Sources {
+    pub(super) fn compile(conventions: &Conventions, keys: &mut KeyTable) -> Self {
+        let mut all = conventions.fields.clone();
+        let scopes = [(Field::Tenant, &conventions.tenants), (Field::Environment, &conventions.environments)];
+        for (field, names) in scopes {
+            let place =
+                |place: fn(String) -> Place, key: &String| Source { place: place(key.clone()), ..Source::default() };
+            all.extend(names.iter().map(|key| (field, place(Place::Attribute, key))));
+            all.extend(names.iter().map(|key| (field, place(Place::Resource, key))));
+        }
+        all.truncate(usize::from(u16::MAX));
+        let wrapper = |word: &String| conventions.wrappers.iter().any(|known| known.eq_ignore_ascii_case(word));
+        let operations = conventions
+            .operations
+            .iter()
+            .map(|(kind, word)| (word.as_str(), (*kind, kind.is_wrapper() || kind.is_model_call() && wrapper(word))));
+        let mut compiled = Self {
+            nothing: conventions.nothing.clone(),
+            operations: Words::new(operations),
+            finish_reasons: Words::new(
+                conventions.finish_reasons.iter().map(|(reason, word)| (word.as_str(), *reason)),
+            ),
+            ..Self::default()
+        };
+        let mut by_slot: Vec<Vec<Use>> = Vec::new();
+        for (index, (field, source)) in all.iter().enumerate() {
+            let index = index as u16;
+            let when = source.when.as_ref().and_then(|when| when.key.as_ref());
+            compiled.whens.push(when.and_then(|key| keys.add(key)));
+            let plain = source.is_plain().then(|| field.kind()).filter(|kind| kind.is_plain());
+            let one = Use { field: *field, source: index, plain };
+            match &source.place {
+                Place::Attribute(key) => {
+                    let Some(slot) = keys.add(key) else { continue };
+                    let places = by_slot.len().max(slot.index() + 1);
+                    by_slot.resize(places, Vec::new());
+                    compiled.evidence.resize(places, false);
+                    if let Some(list) = by_slot.get_mut(slot.index()) {
+                        list.push(one);
+                    }
+                    if let (Some(flag), true) = (compiled.evidence.get_mut(slot.index()), EVIDENCE.contains(field)) {
+                        *flag = true;
+                    }
+                }
+                Place::Resource(key) => compiled.resources.extend(keys.add(key).map(|slot| (slot, one))),
+                Place::Event(..) => compiled.events.push(index),
+                Place::SpanName(glob) => compiled.span_names.push((one, glob.clone())),
+            }
+        }
+        let waits = |one: &Use| all.get(usize::from(one.source)).is_some_and(|(_, source)| source.waits());
+        for list in by_slot {
+            let start = compiled.uses.len() as u16;
+            let (late, early): (Vec<Use>, Vec<Use>) = list.into_iter().partition(waits);
+            compiled.uses.extend(early);
+            let middle = compiled.uses.len() as u16;
+            compiled.uses.extend(late);
+            compiled.by_slot.push((start, middle, compiled.uses.len() as u16));
+        }
+        compiled.all = all;
+        compiled.nothing_begins = vec![false; 256];
+        for text in &compiled.nothing {
+            let first = text.bytes().next().and_then(|byte| compiled.nothing_begins.get_mut(usize::from(byte)));
+            first.into_iter().for_each(|begins| *begins = true);
+        }
+        compiled
+    }
+
+    /// The sources of a slot that are read at once, or those that wait.
+    #[inline]
+    pub(super) fn of_slot(&self, slot: Slot, rest: bool) -> &[Use] {
+        let Some((start, middle, end)) = self.by_slot.get(slot.index()) else { return &[] };
+        let range = if rest { *middle..*end } else { *start..*middle };
+        self.uses.get(usize::from(range.start)..usize::from(range.end)).unwrap_or_default()
+    }
+
+    /// The source of a field that was found.
+    pub(super) fn source(&self, found: Found<'_>) -> Option<&Source> {
+        self.all.get(usize::from(found.source)).map(|(_, source)| source)
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    /// Whether the key alone makes it count.
+    fn is_plain(&self) -> bool {
+        let gated = !self.scopes.is_empty() || !self.not_scopes.is_empty() || self.contains.is_some();
+        !gated && !self.waits() && self.ignore.is_empty() && self.means.is_none() && self.add == 0
+    }
+
+    /// Whether it is dear to read, or waits for the kind of operation.
+    pub(super) fn waits(&self) -> bool {
+        !self.path.is_empty() || self.kind.is_some() || self.when.is_some()
+    }
+
+    pub(super) fn counts_on(&self, visit: &Visit<'_, '_>, operation: Option<(Operation, bool)>) -> bool {
+        let name = visit.scope.name;
+        (self.scopes.is_empty() || self.scopes.iter().any(|scope| scope.fits(name)))
+            && !self.not_scopes.iter().any(|scope| scope.fits(name))
+            && self.kind.is_none_or(|kind| operation.is_some_and(|(own, _)| own == kind))
+    }
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// Whether a value of that kind is read by itself.
+    fn is_plain(self) -> bool {
+        matches!(self, Self::Text | Self::Name | Self::Count | Self::Any | Self::Operation | Self::Reasons)
+    }
+}
