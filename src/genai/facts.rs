@@ -320,17 +320,19 @@ impl FinishReasons {
 
     /// The one that weighs most, of several choices; `None` where none is known.
     pub fn gravest(&self) -> Option<FinishReason> {
-        const GRAVEST: [FinishReason; 8] = [
-            FinishReason::Error,
-            FinishReason::Cancelled,
-            FinishReason::Length,
-            FinishReason::ContentFilter,
-            FinishReason::Refusal,
-            FinishReason::Pause,
-            FinishReason::ToolCall,
-            FinishReason::Stop,
-        ];
-        GRAVEST.into_iter().find(|reason| self.as_slice().contains(reason))
+        let weight = |reason: &FinishReason| match reason {
+            FinishReason::Unknown => 0,
+            FinishReason::Stop => 1,
+            FinishReason::ToolCall => 2,
+            FinishReason::Pause => 3,
+            FinishReason::Refusal => 4,
+            FinishReason::ContentFilter => 5,
+            FinishReason::Length => 6,
+            FinishReason::Cancelled => 7,
+            FinishReason::Error => 8,
+        };
+        let reasons = self.as_slice().iter().copied();
+        reasons.max_by_key(weight).filter(|reason| *reason != FinishReason::Unknown)
     }
 }
 
