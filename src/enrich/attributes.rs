@@ -1,8 +1,10 @@
-//! The attributes that are written: one table, from which they are emitted and documented alike
+//! The attributes that are written onto the root of each turn: one table, from which they are emitted and documented alike
 //! (`docs/attributes.md`, which a test compares).
 
+use super::name::Name;
 use crate::flow::{Session, Verdict};
 use crate::otlp::append::{put_attribute, put_strings};
+use crate::otlp::keys::{KeyTable, Picked};
 use crate::otlp::value::AnyValue;
 
 /// One attribute.
@@ -17,9 +19,8 @@ struct Attribute {
 
 /// The attributes with their whole names.
 #[derive(Debug)]
-pub struct Attributes {
-    names: Vec<String>,
-    prefix: String,
+pub(super) struct Attributes {
+    names: Vec<Name>,
 }
 
 const TABLE: &[Attribute] = &[
@@ -89,25 +90,24 @@ const TABLE: &[Attribute] = &[
 
 impl Attributes {
     /// The table under `prefix`.
-    pub fn new(prefix: &str) -> Self {
-        let names = TABLE.iter().map(|attribute| format!("{prefix}.{}", attribute.name)).collect();
-        Self { names, prefix: format!("{prefix}.") }
+    pub(super) fn new(prefix: &str, keys: &mut KeyTable) -> Self {
+        let name = |attribute: &Attribute| Name::new(format!("{prefix}.{}", attribute.name), keys);
+        Self { names: TABLE.iter().map(name).collect() }
     }
 
-    /// The whole names, in the order of the table.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(String::as_str)
-    }
-
-    /// Whether an attribute of this name is one of ours.
-    pub fn is_ours(&self, key: &str) -> bool {
-        key.starts_with(&self.prefix) && self.names.iter().any(|name| name == key)
-    }
-
-    /// Appends all of them as `Span.attributes`.
-    pub fn put(&self, out: &mut Vec<u8>, session: &Session, verdict: &Verdict) {
+    /// Appends all of them as `Span.attributes`. Those that the span has already are left out `without` them.
+    pub(super) fn put<'n>(
+        &'n self,
+        out: &mut Vec<u8>,
+        (session, verdict): (&Session, &Verdict),
+        present: &Picked<'_>,
+        without: &mut Vec<&'n str>,
+    ) {
         for (attribute, name) in TABLE.iter().zip(&self.names) {
-            (attribute.put)(out, name, session, verdict);
+            (attribute.put)(out, &name.text, session, verdict);
+            if name.is_among(present) {
+                without.push(&name.text);
+            }
         }
     }
 }

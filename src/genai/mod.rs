@@ -8,6 +8,7 @@
 //! - [`session_keys`]: which attributes name a session, compiled in the same way
 //! - [`json_scan`]: a value out of JSON or a Python repr in a string, tolerantly
 //! - [`price`]: what a call of a model costs
+//! - [`usage`]: from what a span says to what it costs
 
 pub mod conventions;
 pub mod fact_keys;
@@ -17,6 +18,7 @@ pub mod price;
 pub mod session_keys;
 pub mod stream;
 pub mod tokens;
+pub mod usage;
 
 mod coerce;
 mod errors;

@@ -4,9 +4,10 @@ use crate::expr::Predicates;
 use crate::flow::{ArrivedSpan, SpanRef, Text};
 use crate::genai::session_keys::SessionKeys;
 use crate::otlp::keys::KeyTable;
+use crate::otlp::revisit::Revisit;
 use crate::otlp::span::STATUS_ERROR;
 use crate::otlp::tracestate;
-use crate::otlp::walk::{Visit, revisit};
+use crate::otlp::walk::Visit;
 
 /// What spans are read by: compiled once, shared by all threads.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Lens {
     /// Describes a span that is already held, from its bytes in `segment`.
     pub fn describe_again(&self, span: &SpanRef, segment: &[u8]) -> Option<ArrivedSpan> {
         let frame = Frame { bytes: segment, offset: 0 };
-        let described = revisit(segment, span.place(), &self.keys, |visit| self.describe(visit, frame))?;
+        let described = Revisit::new(&self.keys).visit(segment, span.place(), |visit| self.describe(visit, frame))?;
         let (turn, segment) = (span.turn, span.segment);
         Some(ArrivedSpan { span: SpanRef { turn, segment, ..described.span }, ..described })
     }
