@@ -156,8 +156,8 @@ service: {shutdown_timeout: 5s, telemetry: {logs: {level: WARN, encoding: json},
     assert_eq!((config.memory.limit, &*config.enrich.prefix), (Some(2 << 30), "my.agents"));
     assert_eq!(config.enrich.also, ["llm.cost.total", "gen_ai.usage.cost"]);
     let file = |text: &str, column| Sourced { text: text.into(), file: "t.yaml".into(), line: 25, column };
-    let books = vec![file("litellm.json", 17), file("data.json", 32)];
-    let overrides = Some(file("own.yaml", 55));
+    let books = vec![file("litellm.json", 18), file("data.json", 33)];
+    let overrides = Some(file("own.yaml", 57));
     assert_eq!(config.prices, Prices { books, overrides, reload_interval: Duration::ZERO });
     let [a, b] = &config.sampling.rules[..] else { panic!("{config:?}") };
     assert_eq!((&*a.name, a.probability, a.drop), ("a", 0.5, false));
