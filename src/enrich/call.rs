@@ -69,13 +69,13 @@ const TABLE: &[Attribute] = &[
         (
             "double",
             "s",
-            "From the start of the span to the end of the answer; not of answers that did not come to an end",
+            "From the start of the span to the end of the answer; absent where that did not come to its own end",
         ),
         |out, key, call| put_double(out, key, call.facts.and_then(|facts| facts.ttc)),
     ),
     ours(
         "time_per_output_token",
-        ("double", "s", "From the first output to the end of the answer, by output tokens but the first"),
+        ("double", "s", "From the first output to the end of the answer, for each output token but the first"),
         |out, key, call| put_double(out, key, call.time_per_output_token()),
     ),
     ours("cost.usd", ("double", "USD", "What the call cost"), |out, key, call| put_cost(out, key, call.total())),
@@ -87,20 +87,28 @@ const TABLE: &[Attribute] = &[
     ours("cost.output_usd", ("double", "USD", "Of it: output, reasoning with it"), |out, key, call| {
         put_cost(out, key, call.part(|cost| cost.output, true, Assumptions::OUTPUT_UNKNOWN));
     }),
-    ours("cost.cache_read_usd", ("double", "USD", "Of it: input from a cache; not without any"), |out, key, call| {
-        let used = call.tokens(|tokens| tokens.cache_read);
-        put_cost(out, key, call.part(|cost| cost.cache_read, used > 0, Assumptions::INPUT_UNKNOWN));
-    }),
-    ours("cost.cache_write_usd", ("double", "USD", "Of it: input into a cache; not without any"), |out, key, call| {
-        let used = call.tokens(|tokens| tokens.cache_write.saturating_add(tokens.cache_write_1h));
-        put_cost(out, key, call.part(|cost| cost.cache_write, used > 0, Assumptions::INPUT_UNKNOWN));
-    }),
+    ours(
+        "cost.cache_read_usd",
+        ("double", "USD", "Of it: input from a cache; absent where none was"),
+        |out, key, call| {
+            let used = call.tokens(|tokens| tokens.cache_read);
+            put_cost(out, key, call.part(|cost| cost.cache_read, used > 0, Assumptions::INPUT_UNKNOWN));
+        },
+    ),
+    ours(
+        "cost.cache_write_usd",
+        ("double", "USD", "Of it: input into a cache; absent where none went there"),
+        |out, key, call| {
+            let used = call.tokens(|tokens| tokens.cache_write.saturating_add(tokens.cache_write_1h));
+            put_cost(out, key, call.part(|cost| cost.cache_write, used > 0, Assumptions::INPUT_UNKNOWN));
+        },
+    ),
     ours("cost.status", ("string", "", "Whether the cost is known, and if not, why"), |out, key, call| {
         put_text(out, key, call.priced.map(|priced| priced.status.name()))
     }),
     ours(
         "cost.price_key",
-        ("string", "", "The row of the price book, or the name of the own price, that it was priced by"),
+        ("string", "", "The row of the price book that it was priced by, or the name of the own price"),
         |out, key, call| put_text(out, key, call.priced.map(|priced| priced.price_key)),
     ),
     ours(
@@ -108,7 +116,7 @@ const TABLE: &[Attribute] = &[
         ("string", "", "The edition of that book: the first digits of the file's SHA-256"),
         |out, key, call| put_text(out, key, call.priced.map(|priced| priced.version)),
     ),
-    ours("cost.assumptions", ("string[]", "", "What had to be assumed; not without any"), |out, key, call| {
+    ours("cost.assumptions", ("string[]", "", "What had to be assumed; absent where nothing was"), |out, key, call| {
         if let Some(priced) = call.priced.filter(|priced| priced.assumptions != Assumptions::default()) {
             let names: Vec<_> = priced.assumptions.names().collect();
             put_strings(out, key, names.iter().copied());
@@ -116,15 +124,19 @@ const TABLE: &[Attribute] = &[
     }),
     ours(
         "usage.semantics",
-        ("string", "", "Whether the input tokens that the span tells count those of a cache"),
+        (
+            "string",
+            "",
+            "Whether the input tokens that the span tells count those of a cache: `inclusive`, `exclusive`, `inferred`",
+        ),
         |out, key, call| put_text(out, key, call.facts.and_then(|facts| facts.tokens).map(|it| it.semantics.name())),
     ),
     ours(
         "region",
-        ("string", "", "Where the provider ran the call; else, where all calls of the session ran"),
+        ("string", "", "Where the provider ran the call; else the one region of the session"),
         |out, key, call| put_text(out, key, Some(call.origin.region)),
     ),
-    ours("prompt.name", ("string", "", "The prompt of the call; else, of the session"), |out, key, call| {
+    ours("prompt.name", ("string", "", "The name of the prompt; else the one of the session"), |out, key, call| {
         put_text(out, key, Some(call.origin.prompt));
     }),
     ours(
