@@ -1,5 +1,7 @@
 //! The wiring: builds the stages in the order of the data, starts them, and stops them in that order with one deadline.
 
+mod prices;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Exporter, Problem, Problems, Sourced};
@@ -59,6 +62,7 @@ pub struct Pipeline {
     exporters: Exporters,
     runtime: Runtime,
     ledger: Arc<Ledger>,
+    reload: Arc<Notify>,
     shutdown_timeout: Duration,
     metrics: Option<SocketAddr>,
     health: Option<SocketAddr>,
@@ -82,12 +86,16 @@ struct Shared {
     log: Arc<Log>,
     ledger: Arc<Ledger>,
     pressure: Arc<Pressure>,
+    prices: Arc<Prices>,
     clock: Clock,
 }
 
-/// Checks what only the stages can check: rules and conventions.
+/// Checks what stands in other files or only the stages can check: rules, conventions and prices.
 pub fn check(config: &Config) -> Problems {
-    compile(config).err().unwrap_or_default()
+    let mut problems = Prices::check(&config.prices);
+    let compiled = PriceBook::load(&[]).and_then(|none| compile(config, Arc::new(Prices::new(none))));
+    compiled.err().iter().flat_map(Problems::iter).cloned().for_each(|problem| problems.push(problem));
+    problems
 }
 
 // === impl Pipeline ===
@@ -96,10 +104,11 @@ impl Pipeline {
     /// Builds and starts everything; requests are taken when it returns.
     ///
     /// # Errors
-    /// When rules or conventions do not compile, memory is too little, an exporter cannot be opened or an address not be
-    /// listened on.
+    /// When rules or conventions do not compile, prices cannot be read, memory is too little, an exporter cannot be
+    /// opened or an address not be listened on.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        let Compiled { lens, rules } = compile(&config).map_err(error)?;
+        let prices = Arc::new(Prices::open(&config.prices).map_err(error)?);
+        let Compiled { lens, rules } = compile(&config, prices.clone()).map_err(error)?;
         let limit = memory_limit(&config)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let shards = config.sessions.shards.map_or(cores.div_ceil(2), usize::from).clamp(1, 256);
@@ -111,14 +120,20 @@ impl Pipeline {
             log: Log::new(usize::try_from(shares.log).unwrap_or(usize::MAX), runtime.metrics().num_workers() + 1),
             ledger: Arc::new(Ledger::new(shards, config.exporters.iter().map(|exporter| exporter.name.clone()))),
             pressure: Arc::new(Pressure::new(limit)),
+            prices,
             clock: Clock::system(),
         };
-        let Shared { log, ledger, pressure, clock } = shared.clone();
+        let Shared { log, ledger, pressure, prices, clock } = shared.clone();
         tracing::info!(memory_limit = limit, log = shares.log, shards, "starting");
+        prices::tell(&prices.current());
         runtime.spawn(pressure::watch(pressure, ledger.clone(), log.clone(), clock.clone()));
+        let reload = Arc::new(Notify::new());
+        runtime.spawn(prices::watch(prices.clone(), config.prices.reload_interval, reload.clone()));
 
         let exporters = Exporters::start(&exporters, &ledger, runtime.handle()).map_err(error)?;
-        let enricher = Arc::new(Enricher::new(&config.enrich.prefix, parcel_bytes(&config)));
+        let enricher =
+            Enricher::new(&config.enrich, parcel_bytes(&config), lens.keys.clone(), lens.fact_keys.clone(), prices);
+        let enricher = Arc::new(enricher);
         let writers = Writers::start(cores.div_ceil(2), &enricher, &exporters).map_err(error)?;
         let outlets = outlets(rules, writers.sender.clone(), &shared, shards as u64);
         let sessions = remembering(&config.sessions, &shares);
@@ -130,7 +145,12 @@ impl Pipeline {
         ledger.ready.store(true, Ordering::Release);
         tracing::info!(grpc = ?receivers.grpc_addr(), http = ?receivers.http_addr(), ?metrics, ?health, "ready");
         let shutdown_timeout = config.service.shutdown_timeout;
-        Ok(Self { receivers, sessions, writers, exporters, runtime, ledger, shutdown_timeout, metrics, health })
+        Ok(Self { receivers, sessions, writers, exporters, runtime, ledger, reload, shutdown_timeout, metrics, health })
+    }
+
+    /// Has the files of prices read anew, whether or not they have changed; what comes of it is logged.
+    pub fn reload(&self) {
+        self.reload.notify_one();
     }
 
     /// Takes no new requests, judges what is held, delivers what is kept until `service.shutdown_timeout` is over.
@@ -211,7 +231,7 @@ fn write(receiver: &Receiver<Kept>, enricher: &Enricher, exporters: &Exporters) 
 
 // === parts ===
 
-fn compile(config: &Config) -> Result<Compiled, Problems> {
+fn compile(config: &Config, prices: Arc<Prices>) -> Result<Compiled, Problems> {
     let mut problems = Problems::default();
     let conventions = match &config.sessions.conventions {
         None => Ok(Conventions::embedded()),
@@ -227,8 +247,7 @@ fn compile(config: &Config) -> Result<Compiled, Problems> {
         wrong.iter().cloned().for_each(|problem| problems.push(problem));
         Conventions::default()
     });
-    let book = PriceBook::load(&[])?;
-    let mut lens = Lens::new(&conventions, &config.sessions, Arc::new(Prices::new(book)));
+    let mut lens = Lens::new(&conventions, &config.sessions, prices);
     let mut compiler = Compiler::new(&mut lens.keys);
     match Rules::compile(&config.sampling.rules, &mut compiler) {
         Ok(rules) => {
@@ -300,7 +319,7 @@ fn outlets(rules: Rules, kept: Sender<Kept>, shared: &Shared, shards: u64) -> Ou
 }
 
 fn intake(config: &Config, shared: &Shared, sessions: &Sessions, exporters: &Exporters, shares: &Shares) -> Intake {
-    let Shared { log, ledger, pressure, clock } = shared.clone();
+    let Shared { log, ledger, pressure, clock, .. } = shared.clone();
     let (take, passthrough) = (sessions.intake(), config.passthrough.clone());
     let (pass, shut) = (exporters.clone(), exporters.clone());
     let grown = pressure.clone();
@@ -333,8 +352,8 @@ fn listen(
     shared: &Shared,
     handle: &Handle,
 ) -> Result<(Option<SocketAddr>, Option<SocketAddr>), StartError> {
-    let Shared { log, ledger, pressure, clock } = shared.clone();
-    let sources = Sources { ledger, log, pressure, started: clock.now(), clock };
+    let Shared { log, ledger, pressure, prices, clock } = shared.clone();
+    let sources = Sources { ledger, log, pressure, prices, started: clock.now(), clock };
     let put_up = |endpoint: Option<SocketAddr>, pages: Pages| {
         let served = endpoint.map(|endpoint| handle.block_on(serve(endpoint, pages, sources.clone())));
         served.transpose().map(|served| served.map(|(address, _)| address)).map_err(error)

@@ -117,9 +117,16 @@ fn kept_sessions_reach_a_backend_with_the_documented_attributes() {
         }
     }
     assert_eq!(spans, kept);
-    let documentation = tailsieve::enrich::attributes::documentation();
-    let documented = documentation.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.into()));
-    assert_eq!(names, documented.collect());
+    let documented = |table: String| -> BTreeSet<String> {
+        table.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.into())).collect()
+    };
+    let of_roots = documented(tailsieve::enrich::attributes::documentation());
+    let of_calls = documented(tailsieve::enrich::call::documentation());
+    let all: BTreeSet<_> = of_roots.union(&of_calls).cloned().collect();
+    assert!(names.is_superset(&of_roots) && names.is_subset(&all), "{names:?}");
+    for name in ["stream.outcome", "time_to_completion", "cost.usd", "cost.status", "prompt.version"] {
+        assert!(names.contains(&format!("tailsieve.{name}")), "{name}");
+    }
 }
 
 #[test]

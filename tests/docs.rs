@@ -77,6 +77,7 @@ fn blocks(text: &str, language: &str) -> Vec<(usize, String)> {
 #[test]
 fn attributes_are_those_that_are_written() {
     compare("docs/attributes.md", "attributes", &enrich::attributes::documentation());
+    compare("docs/attributes.md", "calls", &enrich::call::documentation());
 }
 
 #[test]

@@ -22,6 +22,7 @@ use support::client::{self, Encoding, JSON, PROTOBUF, TRACES};
 use support::raw::{self, RawSpan};
 use support::recordings;
 use support::sieve;
+use support::spans::value;
 
 /// A span by its ids.
 type Key = (Vec<u8>, Vec<u8>);
@@ -44,9 +45,13 @@ fn assert_same(out: &Received, into: &RawSpan) {
     let sent = Span::decode(into.span.clone()).unwrap();
     let mut span = out.span.clone();
     let added = span.attributes.split_off(sent.attributes.len());
-    let ours = added.iter().all(|attribute| attribute.key.starts_with("tailsieve."));
-    assert!(ours && (added.is_empty() || added.len() == 12), "{added:?}");
-    assert!(!added.is_empty() || !sent.parent_span_id.is_empty(), "a root without summary: {sent:?}");
+    let is = |prefix: &str| added.iter().filter(|attribute| attribute.key.starts_with(prefix)).count();
+    let first_chunk = "gen_ai.response.time_to_first_chunk";
+    assert_eq!(is("tailsieve.") + is(first_chunk), added.len(), "{added:?}");
+    assert!(is(first_chunk) == 0 || value(&sent, first_chunk).is_none(), "{sent:?}");
+    let summary = is("tailsieve.session.") + is("tailsieve.decision.");
+    assert!([0, 12].contains(&summary), "{added:?}");
+    assert!(summary > 0 || !sent.parent_span_id.is_empty(), "a root without summary: {sent:?}");
     // Kept for certain; where an id named the session, its randomness is told.
     assert_eq!(sent.trace_state, "", "no recorded span was sampled");
     let randomness = span.trace_state.strip_prefix("ot=th:0").unwrap_or_else(|| panic!("{}", span.trace_state));

@@ -16,6 +16,8 @@ use crate::pipeline;
 /// `service.shutdown_timeout`. A second one ends the process at once. What could not be decided or delivered is told on
 /// standard error and makes the exit code 3.
 ///
+/// SIGHUP has the files of prices read anew.
+///
 /// `RUST_LOG` overrides `service.telemetry.logs.level`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,11 +26,12 @@ pub(super) struct Args {
     pub(super) config: Vec<PathBuf>,
 }
 
-/// The signals that stop the process, caught from when this is made.
+/// The signals that the process knows, caught from when this is made.
 struct Signals {
     runtime: Runtime,
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 // === impl Args ===
@@ -52,9 +55,9 @@ impl Args {
             Ok(pipeline) => pipeline,
             Err(error) => return failed(error),
         };
-        tracing::info!(signal = signals.wait(), "stopping");
+        tracing::info!(signal = signals.wait(|| pipeline.reload()), "stopping");
         std::thread::spawn(move || {
-            signals.wait();
+            signals.wait(|| ());
             complain("tailsieve: stopped at once by a second signal; what was not yet decided or delivered is lost");
             std::process::exit(Exit::Left as i32);
         });
@@ -90,16 +93,20 @@ impl Signals {
             signal(kind)
         };
         let (terminate, interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
-        Ok(Self { runtime, terminate, interrupt })
+        let hangup = catch(SignalKind::hangup())?;
+        Ok(Self { runtime, terminate, interrupt, hangup })
     }
 
-    /// Waits for the next one and names it.
-    fn wait(&mut self) -> &'static str {
-        let Self { runtime, terminate, interrupt } = self;
+    /// Waits for the next one that stops the process and names it; `reload` is called for each that does not.
+    fn wait(&mut self, reload: impl Fn()) -> &'static str {
+        let Self { runtime, terminate, interrupt, hangup } = self;
         runtime.block_on(async {
-            tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => return "SIGTERM",
+                    _ = interrupt.recv() => return "SIGINT",
+                    _ = hangup.recv() => reload(),
+                }
             }
         })
     }

@@ -49,6 +49,8 @@ pub struct Config {
     pub memory: Memory,
     /// `sampling`
     pub sampling: Sampling,
+    /// `prices`
+    pub prices: Prices,
     /// `enrich`
     pub enrich: Enrich,
     /// `exporters`, by name (`otlp_grpc/tempo`), in the order of the file.
@@ -221,11 +223,25 @@ pub struct Sourced {
     pub column: usize,
 }
 
+/// `prices`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prices {
+    /// `books`: files of prices as LiteLLM or genai-prices publish them, asked in their order; those that are embedded
+    /// when there are none.
+    pub books: Vec<Sourced>,
+    /// `overrides`: a file of own prices, which go before all books.
+    pub overrides: Option<Sourced>,
+    /// `reload_interval`: how often the files are looked at, 1m; zero for never.
+    pub reload_interval: Duration,
+}
+
 /// `enrich`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Enrich {
     /// `prefix` of the attributes written, `tailsieve`.
     pub prefix: String,
+    /// `also`: further names that a call's cost is written under, where they are absent.
+    pub also: Vec<String>,
 }
 
 /// One of `exporters`.
@@ -514,9 +530,15 @@ impl Default for Sessions {
     }
 }
 
+impl Default for Prices {
+    fn default() -> Self {
+        Self { books: Vec::new(), overrides: None, reload_interval: Duration::from_secs(60) }
+    }
+}
+
 impl Default for Enrich {
     fn default() -> Self {
-        Self { prefix: "tailsieve".into() }
+        Self { prefix: "tailsieve".into(), also: Vec::new() }
     }
 }
 

@@ -1,8 +1,11 @@
-//! The attributes that are written: one table, from which they are emitted and documented alike
+//! The attributes that are written onto the root of each turn: one table, from which they are emitted and documented alike
 //! (`docs/attributes.md`, which a test compares).
 
+use super::name::Name;
 use crate::flow::{Session, Verdict};
+use crate::genai::stream::Outcome;
 use crate::otlp::append::{put_attribute, put_strings};
+use crate::otlp::keys::{KeyTable, Picked};
 use crate::otlp::value::AnyValue;
 
 /// One attribute.
@@ -12,76 +15,169 @@ struct Attribute {
     /// Type, unit and meaning.
     doc: (&'static str, &'static str, &'static str),
     /// Its value.
-    put: fn(&mut Vec<u8>, &str, &Session, &Verdict),
+    put: fn(&mut Vec<u8>, &str, &Summary<'_>),
+}
+
+/// What is summed up on the root of one turn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Summary<'k> {
+    pub(super) session: &'k Session,
+    pub(super) verdict: &'k Verdict,
+    /// Which of its turns.
+    pub(super) turn: u32,
 }
 
 /// The attributes with their whole names.
 #[derive(Debug)]
-pub struct Attributes {
-    names: Vec<String>,
-    prefix: String,
+pub(super) struct Attributes {
+    names: Vec<Name>,
 }
 
 const TABLE: &[Attribute] = &[
     Attribute {
         name: "session.id",
         doc: ("string", "", "What names the session: the id that its spans gave, or its trace id"),
-        put: |out, key, session, _| put_attribute(out, key, AnyValue::Str(&session.key.to_string())),
+        put: |out, key, Summary { session, .. }| put_attribute(out, key, AnyValue::Str(&session.key.to_string())),
     },
     Attribute {
         name: "session.sequence",
         doc: ("int", "", "Which burst of its conversation the session is, from 1"),
-        put: |out, key, session, _| put_attribute(out, key, AnyValue::Int(session.sequence.into())),
+        put: |out, key, Summary { session, .. }| put_attribute(out, key, AnyValue::Int(session.sequence.into())),
     },
     Attribute {
         name: "session.turns",
         doc: ("int", "{trace}", "Traces of the session"),
-        put: |out, key, session, _| put_attribute(out, key, int(session.turns.len())),
+        put: |out, key, Summary { session, .. }| put_attribute(out, key, int(session.turns.len())),
     },
     Attribute {
         name: "session.spans",
         doc: ("int", "{span}", "Spans of the session"),
-        put: |out, key, session, _| put_attribute(out, key, AnyValue::Int(session.spans.into())),
+        put: |out, key, Summary { session, .. }| put_attribute(out, key, AnyValue::Int(session.spans.into())),
     },
     Attribute {
         name: "session.duration",
         doc: ("double", "s", "End of its latest span minus start of its earliest"),
-        put: |out, key, session, _| put_attribute(out, key, AnyValue::Double(session.duration() as f64 / 1e9)),
+        put: |out, key, Summary { session, .. }| {
+            put_attribute(out, key, AnyValue::Double(session.duration() as f64 / 1e9))
+        },
     },
     Attribute {
         name: "session.error_count",
         doc: ("int", "{span}", "Spans with status ERROR"),
-        put: |out, key, session, _| put_attribute(out, key, AnyValue::Int(session.error_count.into())),
+        put: |out, key, Summary { session, .. }| put_attribute(out, key, AnyValue::Int(session.error_count.into())),
     },
     Attribute {
         name: "session.orphans",
         doc: ("int", "{span}", "Spans whose parent never came"),
-        put: |out, key, session, _| put_attribute(out, key, AnyValue::Int(session.orphans.into())),
+        put: |out, key, Summary { session, .. }| put_attribute(out, key, AnyValue::Int(session.orphans.into())),
     },
     Attribute {
         name: "session.complete",
         doc: ("bool", "", "All of it came: every trace with its root and all parents, nothing judged before"),
-        put: |out, key, session, _| put_attribute(out, key, AnyValue::Bool(session.complete)),
+        put: |out, key, Summary { session, .. }| put_attribute(out, key, AnyValue::Bool(session.complete)),
+    },
+    Attribute {
+        name: "session.llm_calls",
+        doc: ("int", "{call}", "Calls of language models, each once however many spans tell of it"),
+        put: |out, key, Summary { session, .. }| {
+            put_attribute(out, key, AnyValue::Int(session.sums().llm_calls.into()))
+        },
+    },
+    Attribute {
+        name: "session.tool_calls",
+        doc: ("int", "{call}", "Calls of tools"),
+        put: |out, key, Summary { session, .. }| {
+            put_attribute(out, key, AnyValue::Int(session.sums().tool_calls.into()))
+        },
+    },
+    Attribute {
+        name: "session.cost_usd",
+        doc: ("double", "USD", "What its billed calls cost, of those that have a price; none where none has"),
+        put: |out, key, Summary { session, .. }| put_real(out, key, session.sums().cost.map(|cost| cost.usd())),
+    },
+    Attribute {
+        name: "session.input_tokens",
+        doc: ("int", "{token}", "Input of all billed calls, cached or not; none where nothing was told"),
+        put: |out, key, Summary { session, .. }| put_tokens(out, key, session, session.sums().tokens.input),
+    },
+    Attribute {
+        name: "session.output_tokens",
+        doc: ("int", "{token}", "Output of all billed calls, reasoning with it; none where nothing was told"),
+        put: |out, key, Summary { session, .. }| put_tokens(out, key, session, session.sums().tokens.output),
+    },
+    Attribute {
+        name: "session.ttft",
+        doc: ("double", "s", "Time to the first token of the first call that tells"),
+        put: |out, key, Summary { session, .. }| put_real(out, key, session.sums().ttft_first),
+    },
+    Attribute {
+        name: "session.felt_ttft",
+        doc: (
+            "double",
+            "s",
+            "How long this turn was waited for: from the start of its root to the first token of its last call",
+        ),
+        put: |out, key, Summary { session, turn, .. }| {
+            let felt = session.sums().felt_ttft.get(*turn as usize).copied();
+            put_real(out, key, felt.filter(|seconds| seconds.is_finite()));
+        },
+    },
+    Attribute {
+        name: "session.streams_broken",
+        doc: ("int", "{call}", "Streams that broke after their first token"),
+        put: |out, key, Summary { session, .. }| {
+            put_attribute(out, key, AnyValue::Int(session.sums().ended(Outcome::Broken).into()))
+        },
+    },
+    Attribute {
+        name: "session.repeated_tool_calls",
+        doc: ("int", "{call}", "Calls of a tool with the same arguments as an earlier one"),
+        put: |out, key, Summary { session, .. }| {
+            put_attribute(out, key, AnyValue::Int(session.sums().repeated_tool_calls.into()))
+        },
+    },
+    Attribute {
+        name: "session.retries",
+        doc: ("int", "{call}", "Calls made again: attempts, resends, an answer or a request once more"),
+        put: |out, key, Summary { session, .. }| put_attribute(out, key, AnyValue::Int(session.sums().retries.into())),
+    },
+    Attribute {
+        name: "session.outcome",
+        doc: ("string", "", "What the session came to; none where nothing tells"),
+        put: |out, key, Summary { session, .. }| {
+            if let Some((outcome, _)) = &session.sums().outcome {
+                put_attribute(out, key, AnyValue::Str(outcome));
+            }
+        },
+    },
+    Attribute {
+        name: "session.outcome_source",
+        doc: ("string", "", "What says so: `attribute`, `done_tool`, `root_status` or `finish_reason`"),
+        put: |out, key, Summary { session, .. }| {
+            if let Some((_, source)) = &session.sums().outcome {
+                put_attribute(out, key, AnyValue::Str(source.name()));
+            }
+        },
     },
     Attribute {
         name: "decision.rule",
         doc: ("string", "", "The rule that kept it; `(all)` without any rules"),
-        put: |out, key, _, verdict| put_attribute(out, key, AnyValue::Str(&verdict.rule)),
+        put: |out, key, Summary { verdict, .. }| put_attribute(out, key, AnyValue::Str(&verdict.rule)),
     },
     Attribute {
         name: "decision.rules",
         doc: ("string[]", "", "All rules that matched"),
-        put: |out, key, _, verdict| put_strings(out, key, verdict.matched.iter().map(|name| &**name)),
+        put: |out, key, Summary { verdict, .. }| put_strings(out, key, verdict.matched.iter().map(|name| &**name)),
     },
     Attribute {
         name: "decision.probability",
         doc: ("double", "1", "The probability it was kept with"),
-        put: |out, key, _, verdict| put_attribute(out, key, AnyValue::Double(verdict.probability)),
+        put: |out, key, Summary { verdict, .. }| put_attribute(out, key, AnyValue::Double(verdict.probability)),
     },
     Attribute {
         name: "decision.reason",
         doc: ("string", "", "Why it was judged when it was"),
-        put: |out, key, _, verdict| put_attribute(out, key, AnyValue::Str(verdict.reason.name())),
+        put: |out, key, Summary { verdict, .. }| put_attribute(out, key, AnyValue::Str(verdict.reason.name())),
     },
 ];
 
@@ -89,25 +185,24 @@ const TABLE: &[Attribute] = &[
 
 impl Attributes {
     /// The table under `prefix`.
-    pub fn new(prefix: &str) -> Self {
-        let names = TABLE.iter().map(|attribute| format!("{prefix}.{}", attribute.name)).collect();
-        Self { names, prefix: format!("{prefix}.") }
+    pub(super) fn new(prefix: &str, keys: &mut KeyTable) -> Self {
+        let name = |attribute: &Attribute| Name::new(format!("{prefix}.{}", attribute.name), keys);
+        Self { names: TABLE.iter().map(name).collect() }
     }
 
-    /// The whole names, in the order of the table.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(String::as_str)
-    }
-
-    /// Whether an attribute of this name is one of ours.
-    pub fn is_ours(&self, key: &str) -> bool {
-        key.starts_with(&self.prefix) && self.names.iter().any(|name| name == key)
-    }
-
-    /// Appends all of them as `Span.attributes`.
-    pub fn put(&self, out: &mut Vec<u8>, session: &Session, verdict: &Verdict) {
+    /// Appends all of them as `Span.attributes`. Those that the span has already are left out `without` them.
+    pub(super) fn put<'n>(
+        &'n self,
+        out: &mut Vec<u8>,
+        summary: &Summary<'_>,
+        present: &Picked<'_>,
+        without: &mut Vec<&'n str>,
+    ) {
         for (attribute, name) in TABLE.iter().zip(&self.names) {
-            (attribute.put)(out, name, session, verdict);
+            (attribute.put)(out, &name.text, summary);
+            if name.is_among(present) {
+                without.push(&name.text);
+            }
         }
     }
 }
@@ -123,4 +218,14 @@ pub fn documentation() -> String {
 
 fn int(number: usize) -> AnyValue<'static> {
     AnyValue::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn put_real(out: &mut Vec<u8>, key: &str, number: Option<f64>) {
+    number.into_iter().for_each(|number| put_attribute(out, key, AnyValue::Double(number)));
+}
+
+fn put_tokens(out: &mut Vec<u8>, key: &str, session: &Session, tokens: u64) {
+    if session.sums().tokens.total() > 0 {
+        put_attribute(out, key, AnyValue::Int(tokens.try_into().unwrap_or(i64::MAX)));
+    }
 }

@@ -1,54 +1,99 @@
-//! What is written onto kept spans: each is walked a second time, gets its `ot=th`, the roots get the summary of their
-//! session, and all are joined into parcels. What a span said is not touched; see [`attributes`] for what is added.
+//! What is written onto kept spans. Each is walked a second time:
+//!
+//! 1. All get their `ot=th`.
+//! 2. Calls of models get what is known of them, and what else has a price its cost ([`call`]); others have region and
+//!    prompt from their session ([`inherit`]).
+//! 3. The roots get the summary of their session ([`attributes`]).
+//! 4. All are joined into parcels. What a span said itself is not touched, but for attributes of ours.
 
 pub mod attributes;
+pub mod call;
+mod failures;
+mod inherit;
+mod name;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::config;
 use crate::flow::{Kept, Parcel, SpanRef};
+use crate::genai::fact_keys::FactKeys;
+use crate::genai::facts::{Facts, Operation};
+use crate::genai::price::{PriceBook, Priced, Prices};
+use crate::genai::stream::Outcome;
+use crate::genai::usage::price_facts;
 use crate::otlp::append::put_trace_state;
 use crate::otlp::join::{Piece, Unjoined, join};
-use crate::otlp::keys::{KeyTable, Picked};
+use crate::otlp::keys::KeyTable;
 use crate::otlp::probability::{compose, trace_randomness};
+use crate::otlp::revisit::Revisit;
 use crate::otlp::span::SpanView;
 use crate::otlp::tracestate;
-use attributes::Attributes;
+use crate::otlp::walk::Visit;
+use attributes::Summary;
+use call::Call;
+use failures::Failures;
+use inherit::Common;
 
 /// Writes kept spans. Shared by all workers.
 #[derive(Debug)]
 pub struct Enricher {
-    attributes: Attributes,
+    /// The keys of `facts`, and of what is written.
+    keys: KeyTable,
+    facts: Arc<FactKeys>,
+    prices: Arc<Prices>,
+    of_roots: attributes::Attributes,
+    of_calls: call::Attributes,
     /// Most bytes of a parcel, but for one span that is larger.
     parcel_bytes: usize,
 }
 
 /// What is appended to the spans of one session: one buffer, and for each span its part of it.
 #[derive(Default)]
-struct Appended {
+struct Appended<'e> {
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    /// Spans that already had an attribute of ours, which is written anew.
-    rewritten: Vec<bool>,
+    /// Of each span, the attributes of ours that it had already: they are written anew.
+    without: Vec<Vec<&'e str>>,
+}
+
+/// What the spans of one session have in common.
+struct Around<'k> {
+    book: &'k PriceBook,
+    common: Common<'k>,
+    failures: Failures<'k>,
+    /// The spans that carry the summary, in order.
+    roots: Vec<u32>,
 }
 
 // === impl Enricher ===
 
 impl Enricher {
-    /// An enricher that writes attributes under `prefix`, into parcels of at most `parcel_bytes`.
-    pub fn new(prefix: &str, parcel_bytes: usize) -> Self {
-        Self { attributes: Attributes::new(prefix), parcel_bytes }
+    /// An enricher that writes parcels of at most `parcel_bytes`. `keys` are those that `facts` was compiled into.
+    pub fn new(
+        config: &config::Enrich,
+        parcel_bytes: usize,
+        mut keys: KeyTable,
+        facts: Arc<FactKeys>,
+        prices: Arc<Prices>,
+    ) -> Self {
+        let of_roots = attributes::Attributes::new(&config.prefix, &mut keys);
+        let of_calls = call::Attributes::new(&config.prefix, &config.also, &mut keys);
+        Self { keys, facts, prices, of_roots, of_calls, parcel_bytes }
     }
 
     /// Writes kept spans into parcels. Returns those that do not read back from the log, which is a fault of ours.
     pub fn write(&self, kept: &Kept, mut emit: impl FnMut(Parcel)) -> Unjoined {
         let appended = self.append(kept);
-        let names: Vec<&str> = self.attributes.names().collect();
         let mut begin = 0;
         let mut pieces = Vec::with_capacity(kept.spans.len());
-        for ((span, end), rewritten) in kept.spans.iter().zip(appended.ends).zip(&appended.rewritten) {
+        for ((span, end), without) in kept.spans.iter().zip(appended.ends).zip(&appended.without) {
             let append = appended.bytes.get(begin..end).unwrap_or_default();
             begin = end;
-            let without: &[&str] = if *rewritten { &names } else { &[] };
             pieces.push(Piece { append, without, ..span.piece(segment(kept, span)) });
         }
         join(&pieces, self.parcel_bytes, &mut |joined| {
@@ -56,36 +101,95 @@ impl Enricher {
         })
     }
 
-    fn append(&self, kept: &Kept) -> Appended {
+    fn append(&self, kept: &Kept) -> Appended<'_> {
+        let book = self.prices.current();
+        let around =
+            Around { book: &book, common: common(kept), failures: Failures::new(kept), roots: summed_up(kept) };
         let mut appended = Appended::default();
-        let roots = summed_up(kept);
-        let keys = KeyTable::default();
+        let mut spans = Revisit::new(&self.keys);
         let mut state = String::new();
-        for (place, span) in kept.spans.iter().enumerate() {
-            let start = span.start as usize;
-            let bytes = segment(kept, span).get(start..start + span.len as usize).unwrap_or_default();
-            let mut rewritten = false;
-            if let Ok(view) = SpanView::parse(bytes, &keys, &mut Picked::new(&keys)) {
-                trace_state(kept, &view, &mut state);
-                if state != view.trace_state {
-                    put_trace_state(&mut appended.bytes, &state);
+        for (number, span) in kept.spans.iter().enumerate() {
+            let mut without = Vec::new();
+            spans.visit(segment(kept, span), span.place(), |visit| {
+                let out = &mut appended.bytes;
+                trace_state(kept, &visit.span, &mut state);
+                if state != visit.span.trace_state {
+                    put_trace_state(out, &state);
                 }
-                if let (true, Some(session)) = (roots.contains(&(place as u32)), &kept.session) {
-                    rewritten = view.attributes().any(|attribute| self.attributes.is_ours(attribute.key));
-                    self.attributes.put(&mut appended.bytes, session, &kept.verdict);
+                self.append_call(out, visit, span, &around, &mut without);
+                if let (Ok(_), Some(session)) = (around.roots.binary_search(&(number as u32)), &kept.session) {
+                    let summary = Summary { session, verdict: &kept.verdict, turn: span.turn };
+                    self.of_roots.put(out, &summary, visit.attributes, &mut without);
                 }
-            }
+            });
             appended.ends.push(appended.bytes.len());
-            appended.rewritten.push(rewritten);
+            appended.without.push(without);
         }
         appended
     }
+
+    fn append_call<'e>(
+        &'e self,
+        out: &mut Vec<u8>,
+        visit: &Visit<'_, '_>,
+        span: &SpanRef,
+        around: &Around<'_>,
+        without: &mut Vec<&'e str>,
+    ) {
+        let facts = self.facts.facts(visit);
+        let facts = facts.as_ref();
+        let of_model = facts.filter(|facts| facts.operation.is_model_call());
+        let call = Call {
+            facts: of_model,
+            outcome: of_model.and_then(|facts| around.outcome(facts, visit, span)),
+            priced: price(around.book, of_model, visit),
+            origin: around.common.origin(facts),
+        };
+        if !call.is_empty() {
+            self.of_calls.put(out, &call, visit.attributes, without);
+        }
+    }
 }
 
-/// The span of each turn that carries the summary: its root, or else its earliest span.
+// === impl Around ===
+
+impl Around<'_> {
+    /// How a call ended; of language models only, others have no stream.
+    fn outcome(&self, facts: &Facts<'_>, visit: &Visit<'_, '_>, span: &SpanRef) -> Option<Outcome> {
+        let ending = facts.ending.filter(|_| facts.operation == Operation::Llm)?;
+        let beneath = ending.or_broken && self.failures.stand_above(span.turn, visit.span.parent_id);
+        Some(if beneath { ending.beneath_a_failure() } else { ending }.outcome)
+    }
+}
+
+// === parts ===
+
+/// What a span costs. What stands around the calls whose tokens it counts has no cost of its own.
+fn price<'b>(book: &'b PriceBook, of_model: Option<&Facts<'_>>, visit: &Visit<'_, '_>) -> Option<Priced<'b>> {
+    let span = &visit.span;
+    match of_model {
+        Some(facts) => facts.is_leaf_call().then(|| price_facts(book, facts)),
+        None => book.price_span(span.name, span.start, Duration::from_nanos(span.duration()), |key| {
+            span.attributes().find(|attribute| attribute.key == key).map(|attribute| attribute.value)
+        }),
+    }
+}
+
+/// What all of a session has in common.
+fn common(kept: &Kept) -> Common<'_> {
+    let names = kept.session.as_ref().map(|session| &session.sums().names);
+    names.map_or_else(
+        || Common::of(&[], &[], &[]),
+        |names| Common::of(&names.regions, &names.prompts, &names.prompt_versions),
+    )
+}
+
+/// The span of each turn that carries the summary, in order: its root, or else its earliest span.
 fn summed_up(kept: &Kept) -> Vec<u32> {
     let turns = kept.session.iter().flat_map(|session| &session.turns);
-    turns.map(|turn| turn.root.as_ref().map_or(turn.earliest.1, |root| root.span)).collect()
+    let mut spans: Vec<u32> = turns.map(|turn| turn.root.as_ref().map_or(turn.earliest.1, |root| root.span)).collect();
+    spans.sort_unstable();
+    spans
 }
 
 /// The tracestate that the span goes out with: as it came, with the threshold that it passed.

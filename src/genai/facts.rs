@@ -176,6 +176,44 @@ pub struct FinishReasons {
 // === impl Facts ===
 
 impl<'a> Facts<'a> {
+    /// Of a span that says nothing.
+    #[cfg(test)]
+    pub(crate) const NOTHING: Self = Self {
+        scope: "",
+        native: false,
+        request: 0,
+        operation: Operation::Other,
+        wrapper: false,
+        start: 0,
+        end: 0,
+        agent: "",
+        tool: None,
+        provider: "",
+        request_model: "",
+        response_model: "",
+        tokens: None,
+        cost: None,
+        streaming: None,
+        ttft: None,
+        ttc: None,
+        finish: FinishReasons { reasons: [FinishReason::Unknown; 4], len: 0 },
+        ending: None,
+        failed: false,
+        error_type: "",
+        rate_limited: false,
+        prompt: Prompt { name: "", version: None },
+        service_tier: "",
+        server: "",
+        region: "",
+        caller_region: "",
+        response_id: "",
+        request_id: "",
+        attempt: None,
+        environment: "",
+        user: "",
+        tenant: "",
+    };
+
     /// Whether it may be billed: a call of a model that stands around no other.
     pub fn is_leaf_call(&self) -> bool {
         self.operation.is_model_call() && !self.wrapper

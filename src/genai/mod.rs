@@ -10,6 +10,7 @@
 //! - [`json_scan`]: a value out of JSON or a Python repr in a string, tolerantly
 //! - [`price`]: what a call of a model costs
 //! - [`account`]: what a session's spans told, each call counted and billed once, and what that comes to
+//! - [`usage`]: from what a span says to what it costs
 
 pub mod account;
 pub mod conventions;
@@ -21,6 +22,7 @@ pub mod price;
 pub mod session_keys;
 pub mod stream;
 pub mod tokens;
+pub mod usage;
 
 mod coerce;
 mod errors;

@@ -6,6 +6,7 @@
 //! - [`span`]: one span: ids, times, ranges, in one pass
 //! - [`keys`]: the attribute keys that somebody asked for, found with one probe a key
 //! - [`walk`]: a whole request: framing checked, each span visited
+//! - [`revisit`]: single spans of a request again
 //! - [`join`]: kept spans back into requests
 //! - [`append`]: fields that are appended to a span
 //! - [`text`]: UTF-8 with a fast path for ASCII
@@ -19,6 +20,7 @@ pub mod join;
 pub mod json;
 pub mod keys;
 pub mod probability;
+pub mod revisit;
 pub mod span;
 pub mod text;
 pub mod tracestate;

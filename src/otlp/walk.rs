@@ -113,35 +113,6 @@ where
     Ok(walk.tally)
 }
 
-/// Walks one span again: `bytes` is what the request was walked in, `place` where its fields begin there. `None` where no
-/// good span stands at that place.
-pub fn revisit<'a, T>(
-    bytes: &'a [u8],
-    place: Place,
-    keys: &KeyTable,
-    visit: impl FnOnce(&Visit<'a, '_>) -> T,
-) -> Option<T> {
-    let message = |start: u32| {
-        let mut reader = Reader::new(bytes.get(start as usize..)?);
-        reader.next_field().ok()??.value.bytes(0).ok()
-    };
-    let mut resource = Picked::new(keys);
-    let outer = message(place.resource_spans.start)?;
-    let resources = fields(outer, resource_spans::RESOURCE);
-    for bytes in resources.flat_map(|resource| fields(resource, resource::ATTRIBUTES)) {
-        resource.take(keys, bytes).ok()?;
-    }
-    let mut scope = ScopeView::default();
-    for bytes in fields(message(place.scope_spans.start)?, scope_spans::SCOPE) {
-        scope.merge(bytes).ok()?;
-    }
-    let start = place.span.start as usize;
-    let span = bytes.get(start..start.checked_add(place.span.len as usize)?)?;
-    let mut attributes = Picked::new(keys);
-    let span = SpanView::parse(span, keys, &mut attributes).ok()?;
-    Some(visit(&Visit { place, resource: &resource, scope, span, attributes: &attributes }))
-}
-
 /// The `ResourceSpans` messages of a request whose framing was checked.
 pub fn resource_spans_of(request: &[u8]) -> impl Iterator<Item = &[u8]> + use<'_> {
     fields(request, request::RESOURCE_SPANS)
@@ -258,7 +229,7 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
 
 impl<'a> ScopeView<'a> {
     /// Reads a scope over what is known of it: one that is there twice is one message.
-    fn merge(&mut self, bytes: &'a [u8]) -> Result<(), WireError> {
+    pub(super) fn merge(&mut self, bytes: &'a [u8]) -> Result<(), WireError> {
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.next_field()? {
             let at = field.start;

@@ -1,6 +1,7 @@
 //! One span as a shard wants it: what is kept of it, and what is folded at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config;
 use crate::expr::Predicates;
@@ -9,13 +10,15 @@ use crate::genai::account::Call;
 use crate::genai::conventions::Conventions;
 use crate::genai::ends::Ends;
 use crate::genai::fact_keys::FactKeys;
-use crate::genai::facts::{Operation, PromptVersion};
-use crate::genai::price::{PriceBook, Prices};
+use crate::genai::facts::{Facts, Operation, PromptVersion};
+use crate::genai::price::{PriceBook, Priced, Prices};
 use crate::genai::session_keys::SessionKeys;
+use crate::genai::usage::price_facts;
 use crate::otlp::keys::KeyTable;
+use crate::otlp::revisit::Revisit;
 use crate::otlp::span::STATUS_ERROR;
 use crate::otlp::tracestate;
-use crate::otlp::walk::{Visit, revisit};
+use crate::otlp::walk::Visit;
 
 /// What spans are read by: compiled once, shared by all threads.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ pub struct Lens {
     /// Which of them name sessions.
     pub session_keys: SessionKeys,
     /// Which of them speak of models.
-    pub fact_keys: FactKeys,
+    pub fact_keys: Arc<FactKeys>,
     /// What says how a session ended.
     pub ends: Ends,
     /// What calls cost.
@@ -51,7 +54,7 @@ impl Lens {
         let mut keys = KeyTable::default();
         Self {
             session_keys: SessionKeys::compile(conventions, &mut keys),
-            fact_keys: FactKeys::compile(conventions, &mut keys),
+            fact_keys: Arc::new(FactKeys::compile(conventions, &mut keys)),
             ends: Ends::compile(config, &mut keys),
             prices,
             keys,
@@ -94,12 +97,16 @@ impl Lens {
     /// What a span says of models, tools or money, at the prices of `book`.
     pub fn call(&self, visit: &Visit<'_, '_>, frame: Frame<'_>, book: &PriceBook) -> Option<ArrivedCall> {
         let facts = self.fact_keys.facts(visit);
+        let priced = self.priced(visit, facts.as_ref(), book);
         let outcome = self.ends.told(visit, facts.as_ref());
         let outcome = outcome.map(|(source, text)| (source, self.name(text, frame)));
         let (start, end) = (visit.span.start, visit.span.end);
         let Some(facts) = facts else {
-            let call = Call { start, end, operation: Operation::Other, ..Call::default() };
-            return outcome.map(|_| ArrivedCall { call, names: Default::default(), outcome });
+            let speaks = outcome.is_some() || priced.is_some();
+            let mut call =
+                Call { start, end, operation: Operation::Other, ttft: f32::NAN, ttc: f32::NAN, ..Call::default() };
+            call.price(priced.as_ref());
+            return speaks.then_some(ArrivedCall { call, names: Default::default(), outcome });
         };
         let prompt_version = match facts.prompt.version {
             Some(PromptVersion::Text(text)) => self.name(text, frame),
@@ -117,7 +124,20 @@ impl Lens {
             name(facts.tool.map_or("", |tool| tool.name)),
             name(facts.agent),
         ];
-        Some(ArrivedCall { call: facts.call(), names, outcome })
+        let mut call = facts.call();
+        call.price(priced.as_ref());
+        Some(ArrivedCall { call, names, outcome })
+    }
+
+    /// What a span costs: a call of a model by what it used, anything else by the user's own prices of spans.
+    fn priced<'b>(&self, visit: &Visit<'_, '_>, facts: Option<&Facts<'_>>, book: &'b PriceBook) -> Option<Priced<'b>> {
+        let span = &visit.span;
+        match facts.filter(|facts| facts.operation.is_model_call() || facts.tokens.is_some()) {
+            Some(facts) => Some(price_facts(book, facts)),
+            None => book.price_span(span.name, span.start, Duration::from_nanos(span.duration()), |key| {
+                span.attributes().find(|attribute| attribute.key == key).map(|attribute| attribute.value)
+            }),
+        }
     }
 
     /// Describes a span that is already held, from its bytes in `segment`.
@@ -125,7 +145,7 @@ impl Lens {
         let frame = Frame { bytes: segment, offset: 0 };
         let book = self.prices.current();
         let describe = |visit: &Visit<'_, '_>| (self.describe(visit, frame), self.call(visit, frame, &book));
-        let (described, call) = revisit(segment, span.place(), &self.keys, describe)?;
+        let (described, call) = Revisit::new(&self.keys).visit(segment, span.place(), describe)?;
         let (turn, segment) = (span.turn, span.segment);
         Some((ArrivedSpan { span: SpanRef { turn, segment, ..described.span }, ..described }, call))
     }

@@ -237,25 +237,38 @@ fn line(paint: Paint, name: &str, kept: u64, dropped: u64, told: &str) -> String
     .to_owned()
 }
 
-/// A session as it was exported, and what was written onto its root.
+/// A session as it was exported, and what was written onto its root and onto a call of a model.
 fn session_lines(session: &Shown, prefix: &str, paint: Paint) -> Vec<String> {
-    let Some(root) = session.turns.iter().flatten().find(|row| !row.written.is_empty()) else {
+    let rows = || session.turns.iter().flatten();
+    let Some(root) = rows().find(|row| row.written("session.id").is_some()) else {
         return vec![paint.dim("  No session was kept; try more of them.")];
     };
     let mut lines = vec![paint.bold("  ONE KEPT SESSION, AS IT WAS EXPORTED")];
     lines.extend(tree::draw(session, paint).into_iter().map(|line| format!("  {line}")));
     lines.push(String::new());
     lines.push(paint.bold(&format!("  WRITTEN ONTO ITS ROOT, UNDER {prefix}.")));
+    groups(root).iter().rev().for_each(|wanted| lines.extend(group_lines(wanted, root, paint)));
+    lines.push(format!("  {}  {}", paint.dim("tracestate"), clip(&root.trace_state, 80)));
+    // The one of which most is known.
+    let call = rows().max_by_key(|row| (row.written("cost.usd").is_some(), row.written.len()));
+    if let Some(call) = call.filter(|row| row.written("cost.usd").is_some() && row.span_id != root.span_id) {
+        lines.push(String::new());
+        lines.push(paint.bold(&format!("  WRITTEN ONTO A CALL OF A MODEL: {}", clip(&call.name, 50))));
+        groups(call).iter().for_each(|wanted| lines.extend(group_lines(wanted, call, paint)));
+    }
+    lines
+}
+
+/// The groups of what was written, in their order.
+fn groups(row: &Row) -> Vec<&str> {
     let mut groups: Vec<&str> = Vec::new();
-    for (name, _) in &root.written {
+    for (name, _) in &row.written {
         let group = group(name);
         if !groups.contains(&group) {
             groups.push(group);
         }
     }
-    groups.iter().rev().for_each(|wanted| lines.extend(group_lines(wanted, root, paint)));
-    lines.push(format!("  {}  {}", paint.dim("tracestate"), clip(&root.trace_state, 80)));
-    lines
+    groups
 }
 
 fn group(name: &str) -> &str {

@@ -8,7 +8,7 @@ use self::writer::{Yaml, quote};
 use super::units::{format_duration, format_size};
 use super::{
     ClientTls, Compression, Config, Cors, Exporter, ExporterKind, GrpcReceiver, HttpReceiver, LogEncoding, LogLevel,
-    OtlpExporter, Outcome, Retry, Rule, SendingQueue, ServerTls, Service, Sessions, Verbosity,
+    OtlpExporter, Outcome, Prices, Retry, Rule, SendingQueue, ServerTls, Service, Sessions, Verbosity,
 };
 
 /// The configuration as YAML.
@@ -28,7 +28,11 @@ pub fn effective(config: &Config) -> String {
         yaml.line(if config.sampling.rules.is_empty() { "rules: []" } else { "rules:" });
         config.sampling.rules.iter().for_each(|one| rule(yaml, one));
     });
-    yaml.section("enrich", |yaml| yaml.text("prefix", &config.enrich.prefix));
+    yaml.section("prices", |yaml| prices(yaml, &config.prices));
+    yaml.section("enrich", |yaml| {
+        yaml.text("prefix", &config.enrich.prefix);
+        yaml.texts("also", &config.enrich.also);
+    });
     yaml.section("exporters", |yaml| {
         for one in &config.exporters {
             yaml.section(&one.name, |yaml| exporter(yaml, one));
@@ -118,6 +122,12 @@ fn rule(yaml: &mut Yaml, rule: &Rule) {
         yaml.plain("probability", rule.probability);
     }
     yaml.depth -= 1;
+}
+
+fn prices(yaml: &mut Yaml, prices: &Prices) {
+    yaml.texts("books", prices.books.iter().map(|book| book.text.as_str()));
+    yaml.option("overrides", prices.overrides.as_ref().map(|file| quote(&file.text)));
+    yaml.duration("reload_interval", prices.reload_interval);
 }
 
 fn exporter(yaml: &mut Yaml, exporter: &Exporter) {

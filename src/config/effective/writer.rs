@@ -51,8 +51,8 @@ impl Yaml {
         self.plain(key, quote(text));
     }
 
-    pub(super) fn texts(&mut self, key: &str, texts: &[String]) {
-        let texts: Vec<_> = texts.iter().map(|text| quote(text)).collect();
+    pub(super) fn texts(&mut self, key: &str, texts: impl IntoIterator<Item = impl AsRef<str>>) {
+        let texts: Vec<_> = texts.into_iter().map(|text| quote(text.as_ref())).collect();
         self.plain(key, format!("[{}]", texts.join(", ")));
     }
 

@@ -2,6 +2,7 @@
 
 mod exporters;
 mod otlp_exporter;
+mod prices;
 mod receivers;
 mod sampling;
 mod service;
@@ -28,13 +29,14 @@ pub fn root(mut root: Section<'_, '_>) -> Config {
     let sessions = sessions::sessions(root.section("sessions"));
     let memory = sessions::memory(root.section("memory"));
     let sampling = sampling::sampling(root.section("sampling"));
-    let enrich = sessions::enrich(root.section("enrich"));
+    let prices = prices::prices(root.section("prices"));
+    let enrich = prices::enrich(root.section("enrich"));
     let exporters = exporters::exporters(&mut root);
     let passthrough = exporters::passthrough(&mut root, &exporters);
     let health_check = service::health_check(root.section("health_check"));
     let service = service::service(root.section("service"));
     let config =
-        Config { receivers, sessions, memory, sampling, enrich, exporters, passthrough, health_check, service };
+        Config { receivers, sessions, memory, sampling, prices, enrich, exporters, passthrough, health_check, service };
     listeners(&mut root, &config);
     root.finish();
     config

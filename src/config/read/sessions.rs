@@ -1,8 +1,8 @@
-//! `sessions`, `memory`, `enrich`.
+//! `sessions` and `memory`.
 
 use crate::config::section::Section;
 use crate::config::units::format_duration;
-use crate::config::{Enrich, LEAST_MEMORY, Memory, Outcome, Sessions};
+use crate::config::{LEAST_MEMORY, Memory, Outcome, Sessions};
 use crate::otlp::keys::MAX_KEY;
 
 /// `sessions`
@@ -56,21 +56,4 @@ pub fn memory(mut memory: Section<'_, '_>) -> Memory {
     let read = Memory { limit: memory.size("limit", LEAST_MEMORY..=1 << 50) };
     memory.finish();
     read
-}
-
-/// `enrich`
-pub fn enrich(mut enrich: Section<'_, '_>) -> Enrich {
-    let prefix = enrich.scalar("prefix", |scalar| {
-        let text = scalar.text.as_str();
-        let name = |part: &str| {
-            part.starts_with(|c: char| c.is_ascii_alphabetic())
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
-        };
-        let valid = text.len() <= 64 && text.split('.').all(name);
-        valid.then(|| text.to_owned()).ok_or_else(|| {
-            format!("{text:?} is no prefix of attributes, must be names of letters, digits, _ and - joined by dots")
-        })
-    });
-    enrich.finish();
-    prefix.map_or_else(Enrich::default, |prefix| Enrich { prefix })
 }

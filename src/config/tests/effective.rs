@@ -42,8 +42,12 @@ sampling:
   - name: "r"
     when: "x.matches(\"^$|$${a}\")"
     probability: 1
+prices:
+  books: []
+  reload_interval: 1m
 enrich:
   prefix: "tailsieve"
+  also: []
 exporters:
   otlp:
     endpoint: "a:1"

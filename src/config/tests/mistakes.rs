@@ -135,6 +135,26 @@ fn checks_over_several_keys_say_what_is_wrong() {
             "sampling: {rules: [{name: a, probability: 5%}]}\nexporters: {debug: }",
             "t.yaml:1:43: sampling.rules[0].probability: \"5%\" must be a number from 0 to 1, as in 0.01 for 1%",
         ),
+        (
+            "prices: {book: [litellm.json]}\nexporters: {debug: }",
+            "t.yaml:1:10: prices.book: unknown key, did you mean \"books\"?",
+        ),
+        (
+            "prices: {books: litellm.json}\nexporters: {debug: }",
+            "t.yaml:1:17: prices.books: is a scalar, must be a list",
+        ),
+        (
+            "prices: {books: [a.json, b.json, a.json]}\nexporters: {debug: }",
+            "t.yaml:1:34: prices.books[2]: \"a.json\" is there twice",
+        ),
+        (
+            "prices: {overrides: ''}\nexporters: {debug: }",
+            "t.yaml:1:21: prices.overrides: is empty, must be a file or left out",
+        ),
+        (
+            "enrich: {prefix: my.agents, also: [my.agents.cost]}\nexporters: {debug: }",
+            "t.yaml:1:36: enrich.also[0]: \"my.agents.cost\" begins with the prefix my.agents, must be a name of its own",
+        ),
         ("[]", "t.yaml:1:1: is a list, must be a mapping of keys to values"),
     ] {
         let all = wrong(text);

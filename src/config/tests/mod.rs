@@ -38,6 +38,9 @@ fn without_places(mut config: Config) -> Config {
     for when in config.sampling.rules.iter_mut().filter_map(|rule| rule.when.as_mut()) {
         *when = when.text.as_str().into();
     }
+    for file in config.prices.books.iter_mut().chain(&mut config.prices.overrides) {
+        *file = file.text.as_str().into();
+    }
     config
 }
 

@@ -28,7 +28,9 @@ fn the_smallest_file_has_every_default() {
     assert_eq!((sessions.max_open_traces, sessions.remembered_traces), (100, 100_000));
     assert_eq!((sessions.shards, &sessions.conventions), (None, &None));
     assert_eq!((config.memory.limit, config.sampling.rules.len()), (None, 0));
-    assert_eq!(config.enrich.prefix, "tailsieve");
+    let prices = &config.prices;
+    assert_eq!((prices.books.len(), &prices.overrides, prices.reload_interval), (0, &None, seconds(60)));
+    assert_eq!((&*config.enrich.prefix, config.enrich.also.len()), ("tailsieve", 0));
     assert_eq!(config.passthrough, Passthrough::default());
     assert_eq!(config.health_check.endpoint, Some(address("127.0.0.1:13133")));
     let service = &config.service;
@@ -83,7 +85,8 @@ sessions:
            outcome: {attribute: task.outcome, done_tool: finish, done_status: result.status}, irreversible_tools: ["send_*"]}
 memory: {limit: 2GiB}
 sampling: {rules: [{name: a, when: session.failed, probability: 0.5}, {name: b, when: "x > 1", drop: true}]}
-enrich: {prefix: my.agents}
+prices: {books: [litellm.json, "data.json"], overrides: own.yaml, reload_interval: 0}
+enrich: {prefix: my.agents, also: [llm.cost.total, gen_ai.usage.cost]}
 exporters:
   otlp_http/a:
     endpoint: https://a
@@ -158,6 +161,11 @@ service: {shutdown_timeout: 5s, telemetry: {logs: {level: WARN, encoding: json},
     };
     assert_eq!(config.sessions, sessions);
     assert_eq!((config.memory.limit, &*config.enrich.prefix), (Some(2 << 30), "my.agents"));
+    assert_eq!(config.enrich.also, ["llm.cost.total", "gen_ai.usage.cost"]);
+    let file = |text: &str, column| Sourced { text: text.into(), file: "t.yaml".into(), line: 25, column };
+    let books = vec![file("litellm.json", 18), file("data.json", 33)];
+    let overrides = Some(file("own.yaml", 57));
+    assert_eq!(config.prices, Prices { books, overrides, reload_interval: Duration::ZERO });
     let [a, b] = &config.sampling.rules[..] else { panic!("{config:?}") };
     assert_eq!((&*a.name, a.probability, a.drop), ("a", 0.5, false));
     assert_eq!((&*b.name, b.probability, b.drop), ("b", 1.0, true));

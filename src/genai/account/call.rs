@@ -1,7 +1,7 @@
 //! What is kept of a span that speaks of models until its session is judged: of fixed size, texts as hashes.
 
 use crate::genai::facts::{FinishReason, Operation};
-use crate::genai::price::{Attodollars, Status};
+use crate::genai::price::{Attodollars, Priced, Status};
 use crate::genai::stream::Outcome;
 use crate::genai::tokens::Tokens;
 
@@ -100,6 +100,14 @@ pub const NO_NAME: u16 = u16::MAX;
 // === impl Call ===
 
 impl Call {
+    /// Takes what it costs.
+    pub fn price(&mut self, priced: Option<&Priced<'_>>) {
+        let Some(priced) = priced else { return };
+        self.status = priced.status;
+        self.cost = priced.cost.map(|cost| cost.total).unwrap_or_default();
+        self.context_window = priced.context_window.map_or(0, |window| u32::try_from(window).unwrap_or(u32::MAX));
+    }
+
     /// Whether it is a call of a model that stands around no other.
     pub fn is_leaf_call(&self) -> bool {
         self.operation.is_model_call() && !self.wrapper

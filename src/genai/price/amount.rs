@@ -35,6 +35,8 @@ const MOST_DIGITS: usize = 30;
 /// The highest multiplier, and into how many parts one is divided: as fine as six digits behind the point.
 const HIGHEST_RATIO: i128 = 1000;
 const RATIO_SCALE: i32 = 6;
+/// The highest cost of one call that is believed, in US dollars.
+const MOST_TOLD: f64 = 1e9;
 
 // === impl Rate ===
 
@@ -120,6 +122,12 @@ impl Sum {
 // === impl Attodollars ===
 
 impl Attodollars {
+    /// From US dollars, as near as a double tells. `None` for what is no sum of money: negative, more than a billion, no
+    /// number.
+    pub fn from_usd(usd: f64) -> Option<Self> {
+        (0.0..=MOST_TOLD).contains(&usd).then(|| Self((usd * PER_DOLLAR as f64).round() as i128))
+    }
+
     /// In US dollars, as near as a double comes.
     pub fn usd(self) -> f64 {
         // Whole dollars and the rest each fit a double nearly exactly; the quotient of an i128 would not round as well.
@@ -248,6 +256,17 @@ mod tests {
             Sum::default().plus(Rate::parse("1", 0).unwrap(), 1).unwrap().round(ratio).unwrap().to_string(),
             "0.605"
         );
+    }
+
+    #[test]
+    fn dollars_that_are_told_come_back() {
+        for usd in [0.0, 1e-18, 0.000_012_3, 0.1, 0.0123, 3.5, 1e9] {
+            let back = Attodollars::from_usd(usd).unwrap().usd();
+            assert!((back - usd).abs() <= usd * 1e-15, "{usd} {back}");
+        }
+        for usd in [-0.01, 1.1e9, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert_eq!(Attodollars::from_usd(usd), None, "{usd}");
+        }
     }
 
     #[test]

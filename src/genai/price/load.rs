@@ -47,7 +47,8 @@ impl PriceBook {
             let contents = match text.trim_start_matches('\u{feff}').trim_start().as_bytes().first() {
                 Some(b'{') => litellm::read::read(&text).map(Contents::Litellm).map_err(wrong),
                 Some(b'[') => genai_prices::read::read(&text).map(Contents::Genai).map_err(wrong),
-                _ => {
+                None => Err(wrong("is empty".into())),
+                Some(_) => {
                     own.extend_from_slice(text.as_bytes());
                     if let Err(more) = overrides.add(&text, &name) {
                         more.iter().cloned().for_each(|problem| problems.push(problem));
@@ -60,19 +61,27 @@ impl PriceBook {
                 Err(problem) => problems.push(problem),
             }
         }
-        problems.or(Self::of(editions, overrides, digest(&own)))
+        let own_version = if own.is_empty() { String::new() } else { digest(&own) };
+        problems.or(Self::of(editions, overrides, own_version))
     }
 
-    /// Reads the files again, beside the old book.
+    /// Reads the files that the old book was made of again.
     ///
     /// # Errors
-    /// As [`PriceBook::load`]; and a file that has less than [`LEAST_PERCENT`] of the prices that it had: it was cut off,
-    /// or is not what it was. The old book stays as it is.
+    /// As [`PriceBook::load`]; and a file that has less than [`LEAST_PERCENT`] of the prices that it had, or other prices
+    /// than it had (own ones for those of a book): it was cut off, or is not what it was. The old book stays as it is.
     pub fn reload(old: &Self, sources: &[BookFile]) -> Result<Self, Problems> {
         let new = Self::load(sources)?;
         let mut problems = Problems::default();
+        let find = |editions: &[Edition], name: &str| editions.iter().position(|edition| &*edition.name == name);
+        for before in old.editions.iter().filter(|before| find(&new.editions, &before.name).is_none()) {
+            problems.push(problem(&before.name, "is no price book any more; the old prices stay".into()));
+        }
         for edition in &new.editions {
-            let Some(before) = old.editions.iter().find(|before| before.name == edition.name) else { continue };
+            let Some(before) = find(&old.editions, &edition.name).and_then(|at| old.editions.get(at)) else {
+                problems.push(problem(&edition.name, "has own prices no more; the old prices stay".into()));
+                continue;
+            };
             let (had, has) = (before.counts().priced, edition.counts().priced);
             if has.saturating_mul(100) < had.saturating_mul(LEAST_PERCENT) {
                 let text = format!(

@@ -7,7 +7,7 @@
 //!    [`genai_prices`]).
 //! 4. Units times prices, in integers, rounded once ([`unit`], [`amount`]).
 //!
-//! What goes in and comes out stands in [`nouns`].
+//! What goes in and comes out stands in [`nouns`]; the book in use, and its files, are held by [`Prices`].
 
 mod amount;
 mod calendar;
@@ -39,7 +39,7 @@ pub(crate) use calendar::moment;
 pub use litellm::Unpriced;
 pub use load::{BookFile, LEAST_PERCENT};
 pub use nouns::{Assumptions, Cost, Inclusive, Match, Priced, Source, Status, Tokens, Usage};
-pub use prices::Prices;
+pub use prices::{Prices, Reload};
 pub use snapshot::DATE as SNAPSHOT_DATE;
 
 use lookup::Resolved;
@@ -108,6 +108,18 @@ impl PriceBook {
         let seed = foldhash::fast::RandomState::default().hash_one(0_u8);
         let own_version = own.get(..VERSION_DIGITS).unwrap_or_default().into();
         Self { editions, overrides, own_version, remembered: DashMap::default(), seed }
+    }
+
+    /// Edition of the user's own prices: the first digits of the SHA-256 of their files; empty where there are none.
+    pub fn own_version(&self) -> &str {
+        &self.own_version
+    }
+
+    /// Whether it was made of the same editions, in the same order.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let editions = |book: &Self| book.editions.iter().map(|it| (it.name.clone(), it.sha256.clone())).collect();
+        let (own, others): (Vec<_>, Vec<_>) = (editions(self), editions(other));
+        own == others && self.own_version == other.own_version
     }
 
     /// The books that it was made of, but for the user's own.

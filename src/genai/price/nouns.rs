@@ -93,7 +93,7 @@ pub struct Inclusive {
 pub struct Priced<'b> {
     /// How it went.
     pub status: Status,
-    /// The cost, with [`Status::Ok`] and [`Status::Partial`]; never a zero for want of a price.
+    /// The cost, where [`Status::has_cost`]; never a zero for want of a price.
     pub cost: Option<Cost>,
     /// The row that it was priced by, or would have been if it had a price; empty where no row was found.
     pub price_key: &'b str,
@@ -145,6 +145,8 @@ pub enum Status {
     InvalidUsage,
     /// The span does not tell what was used.
     NoUsage,
+    /// No book has a price; the cost is the one that the span itself tells.
+    Reported,
 }
 
 /// Whose price it is.
@@ -214,11 +216,6 @@ impl Tokens {
 // === impl Status ===
 
 impl Status {
-    /// Whether there is a cost with it.
-    pub fn has_cost(self) -> bool {
-        matches!(self, Self::Ok | Self::Partial)
-    }
-
     /// The status as it is written down.
     pub fn name(self) -> &'static str {
         match self {
@@ -229,7 +226,13 @@ impl Status {
             Self::SelfHosted => "self_hosted",
             Self::InvalidUsage => "invalid_usage",
             Self::NoUsage => "no_usage",
+            Self::Reported => "reported",
         }
+    }
+
+    /// Whether there is a cost.
+    pub fn has_cost(self) -> bool {
+        matches!(self, Self::Ok | Self::Partial | Self::Reported)
     }
 }
 
@@ -271,11 +274,17 @@ impl Assumptions {
     pub const UNIT_UNPRICED: Self = Self(2);
     /// The provider was not named, or by no name that is known; the model's name is in the book as it is.
     pub const PROVIDER_UNKNOWN: Self = Self(4);
+    /// The output was not told; the cost is that of the input.
+    pub const OUTPUT_UNKNOWN: Self = Self(8);
+    /// The input was not told; the cost is that of the output.
+    pub const INPUT_UNKNOWN: Self = Self(16);
 
-    const NAMES: [(Self, &'static str); 3] = [
+    const NAMES: [(Self, &'static str); 5] = [
         (Self::TIER_MISSING, "tier_missing_standard_used"),
         (Self::UNIT_UNPRICED, "unit_unpriced"),
         (Self::PROVIDER_UNKNOWN, "provider_unknown"),
+        (Self::OUTPUT_UNKNOWN, "output_unknown"),
+        (Self::INPUT_UNKNOWN, "input_unknown"),
     ];
 
     /// With another one.

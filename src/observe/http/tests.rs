@@ -5,6 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::clock::Clock;
+use crate::genai::price::{PriceBook, Prices};
 use crate::log::{Log, LogUsage};
 use crate::observe::ledger::Ledger;
 use crate::observe::pressure::{Pressure, Reading};
@@ -16,6 +17,7 @@ fn sources() -> Sources {
         ledger: Arc::new(Ledger::new(1, [])),
         log: Log::new(4 << 20, 1),
         pressure: Arc::new(Pressure::new(1000)),
+        prices: Arc::new(Prices::new(PriceBook::load(&[]).unwrap())),
         clock: Clock::manual(STARTED + 3_723 * SECOND),
         started: STARTED,
     }

@@ -19,6 +19,7 @@ use super::ledger::{LaneCounts, Ledger, ShardCounts, Spans, Verdicts};
 use super::machine;
 use super::pressure::Pressure;
 use crate::clock::{Clock, Nanos};
+use crate::genai::price::{PriceBook, Prices, Source};
 use crate::log::{Log, LogUsage};
 use table::{METRICS, Metric};
 
@@ -37,6 +38,8 @@ pub struct Sources {
     pub log: Arc<Log>,
     /// How full the memory is.
     pub pressure: Arc<Pressure>,
+    /// The prices in use.
+    pub prices: Arc<Prices>,
     /// The time.
     pub clock: Clock,
     /// When the process started.
@@ -52,6 +55,10 @@ struct Scrape {
     verdicts: Verdicts,
     log: LogUsage,
     memory: Memory,
+    /// Editions of prices: the book, whose it is, its version.
+    editions: Vec<[String; 3]>,
+    /// Reloads of prices that were taken and refused.
+    reloads: (u64, u64),
     uptime: Duration,
     cpu: Option<Duration>,
     resident: Option<u64>,
@@ -122,6 +129,8 @@ impl Scrape {
             verdicts: ledger.verdicts.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             log: sources.log.usage(),
             memory: Memory { limit: pressure.limit(), used: pressure.used(), level: pressure.level() as u8 },
+            editions: editions(&sources.prices.current()),
+            reloads: sources.prices.reloads(),
             uptime: Duration::from_nanos(sources.clock.now().saturating_sub(sources.started)),
             cpu: machine::cpu_time(),
             resident: machine::resident(),
@@ -141,6 +150,13 @@ impl Scrape {
         received += self.total.taken;
         received
     }
+}
+
+fn editions(book: &PriceBook) -> Vec<[String; 3]> {
+    let books = book.editions().iter().map(|edition| [edition.name(), edition.source().name(), edition.version()]);
+    let own = Some(["own prices", Source::Override.name(), book.own_version()]);
+    let own = own.filter(|[.., version]| !version.is_empty());
+    books.chain(own).map(|edition| edition.map(str::to_owned)).collect()
 }
 
 impl Door {

@@ -257,6 +257,24 @@ pub(super) const METRICS: &[Metric] = &[
         "0: at ease; 1: short, sessions are judged early; 2: full, requests are refused.",
         |s, r| r.one(s.memory.level),
     ),
+    // --- prices -------------------------------------------------------------------------------------------------------
+    gauge(
+        "price_book_info",
+        "1",
+        &["book", "source", "version"],
+        "Always 1; the prices in use: the file, whose book it is, the first digits of its SHA-256.",
+        |s, r| s.editions.iter().for_each(|edition| r.put(&edition.each_ref().map(String::as_str), 1)),
+    ),
+    counter(
+        "price_book_reloads",
+        "{reloads}",
+        &["result"],
+        "Files of prices that had changed: taken, or refused with the reason in the log.",
+        |s, r| {
+            r.put(&["taken"], s.reloads.0);
+            r.put(&["refused"], s.reloads.1);
+        },
+    ),
     // --- the process --------------------------------------------------------------------------------------------------
     counter("process_uptime", "s", NONE, "Seconds since the process started.", |s, r| r.one(s.uptime.as_secs_f64())),
     counter("process_cpu_seconds", "s", NONE, "CPU time of the process, in user and kernel mode.", |s, r| {

@@ -1,8 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use super::*;
 use crate::clock::SECOND;
 use crate::flow::Reason;
+use crate::genai::price::BookFile;
 
 /// A sample as a scraper sees it: its name, its labels and its value.
 #[derive(Debug, PartialEq)]
@@ -68,11 +70,17 @@ fn parse_value(text: &str) -> (String, &str) {
     }
 }
 
+static PRICES: LazyLock<Arc<Prices>> = LazyLock::new(|| {
+    let book = PriceBook::load(&[BookFile::Embedded(Source::Genai)]).unwrap();
+    Arc::new(Prices::new(book))
+});
+
 fn sources(ledger: Ledger) -> Sources {
     Sources {
         ledger: Arc::new(ledger),
         log: Log::new(4 << 20, 1),
         pressure: Arc::new(Pressure::new(64 << 20)),
+        prices: PRICES.clone(),
         clock: Clock::manual(90 * SECOND),
         started: 30 * SECOND,
     }

@@ -1,0 +1,151 @@
+//! From what a span says to what it costs.
+
+use super::facts::{Facts, Operation};
+use super::price::{Assumptions, Attodollars, Cost, PriceBook, Priced, Status, Tokens, Usage};
+use super::tokens;
+
+impl Facts<'_> {
+    /// What the price book wants to know of the call.
+    pub fn usage(&self) -> Usage<'_> {
+        Usage {
+            provider: self.provider,
+            server_address: self.server,
+            response_model: self.response_model,
+            request_model: self.request_model,
+            service_tier: self.service_tier,
+            region: self.region,
+            at: self.start,
+            tokens: self.tokens.as_ref().map(disjoint),
+            ..Usage::default()
+        }
+    }
+}
+
+/// What a call costs.
+///
+/// Of a call whose output (or input) is not told, the rest is priced: [`Status::Partial`], with the assumption. Where no
+/// book has a price, the cost is what the span itself tells: [`Status::Reported`]. A cost of zero that is told says nothing,
+/// because senders tell it of models that they do not know; nor does one of what ran on the user's own machine.
+pub fn price_facts<'b>(book: &'b PriceBook, facts: &Facts<'_>) -> Priced<'b> {
+    let mut priced = book.price(&facts.usage());
+    match priced.status {
+        Status::UnknownModel | Status::NoPrice | Status::NoUsage => reported(facts).unwrap_or(priced),
+        Status::Ok | Status::Partial => {
+            for unknown in unknown(facts).into_iter().flatten() {
+                priced.status = Status::Partial;
+                priced.assumptions = priced.assumptions.and(unknown);
+            }
+            priced
+        }
+        Status::SelfHosted | Status::InvalidUsage | Status::Reported => priced,
+    }
+}
+
+/// Tokens in the buckets of the price book: sound and pictures apart. They are counted among the rest, as far as they are
+/// no more than that: what came from a cache is not told apart.
+fn disjoint(tokens: &tokens::Tokens) -> Tokens {
+    let apart = |whole: Option<u64>, sound: u64, pictures: u64| {
+        let whole = whole.unwrap_or(0);
+        let sound = sound.min(whole);
+        let pictures = pictures.min(whole - sound);
+        (whole - sound - pictures, sound, pictures)
+    };
+    let (input_uncached, input_audio, input_image) =
+        apart(tokens.input_uncached, tokens.audio_input, tokens.image_input);
+    let (output, output_audio, output_image) = apart(tokens.output_visible, tokens.audio_output, tokens.image_output);
+    Tokens {
+        input_uncached,
+        input_audio,
+        input_image,
+        cache_read: tokens.cache_read,
+        cache_write_5m: tokens.cache_write,
+        cache_write_1h: tokens.cache_write_1h,
+        output,
+        reasoning: tokens.reasoning,
+        output_audio,
+        output_image,
+        ..Tokens::default()
+    }
+}
+
+/// What the span should tell and does not. Only language models have an output.
+fn unknown(facts: &Facts<'_>) -> [Option<Assumptions>; 2] {
+    let Some(tokens) = facts.tokens else { return [None, None] };
+    let output = facts.operation == Operation::Llm && tokens.output_visible.is_none();
+    [
+        tokens.input_uncached.is_none().then_some(Assumptions::INPUT_UNKNOWN),
+        output.then_some(Assumptions::OUTPUT_UNKNOWN),
+    ]
+}
+
+fn reported<'b>(facts: &Facts<'_>) -> Option<Priced<'b>> {
+    let total = facts.cost.and_then(Attodollars::from_usd).filter(|cost| *cost > Attodollars::default())?;
+    Some(Priced { status: Status::Reported, cost: Some(Cost { total, ..Cost::default() }), ..Priced::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::genai::price::BookFile;
+
+    const ROWS: &str = r#"{"m": {"litellm_provider": "openai", "input_cost_per_token": 1e-06,
+        "output_cost_per_token": 1e-05, "input_cost_per_audio_token": 1e-04, "cache_read_input_token_cost": 1e-07},
+        "e": {"litellm_provider": "openai", "input_cost_per_token": 1e-06}}"#;
+
+    fn book() -> PriceBook {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("prices.json");
+        std::fs::write(&path, ROWS).unwrap();
+        PriceBook::load(&[BookFile::File(path)]).unwrap()
+    }
+
+    fn facts(model: &'static str, tokens: Option<tokens::Tokens>, cost: Option<f64>) -> Facts<'static> {
+        Facts { operation: Operation::Llm, provider: "openai", response_model: model, tokens, cost, ..Facts::NOTHING }
+    }
+
+    fn used(input: Option<u64>, output: Option<u64>) -> Option<tokens::Tokens> {
+        Some(tokens::Tokens { input_uncached: input, output_visible: output, ..tokens::Tokens::default() })
+    }
+
+    fn said(facts: &Facts<'_>) -> (Status, String, Vec<&'static str>) {
+        let book = book();
+        let priced = price_facts(&book, facts);
+        assert_eq!(priced.cost.is_some(), priced.status.has_cost(), "{priced:?}");
+        let cost = priced.cost.map(|cost| cost.total.to_string()).unwrap_or_default();
+        (priced.status, cost, priced.assumptions.names().collect())
+    }
+
+    #[test]
+    fn sound_is_priced_once_and_no_more_of_it_than_there_is_input() {
+        let tokens = |audio_input| {
+            let used = used(Some(1000), Some(0)).unwrap();
+            Some(tokens::Tokens { audio_input, cache_read: 10, ..used })
+        };
+        assert_eq!(said(&facts("m", tokens(100), None)), (Status::Ok, "0.010901".into(), vec![]));
+        assert_eq!(said(&facts("m", tokens(5000), None)), (Status::Ok, "0.100001".into(), vec![]));
+    }
+
+    #[test]
+    fn what_is_not_told_is_no_zero() {
+        let partial = |cost: &str, why| (Status::Partial, cost.to_owned(), vec![why]);
+        assert_eq!(said(&facts("m", used(Some(1000), Some(100)), None)), (Status::Ok, "0.002".into(), vec![]));
+        assert_eq!(said(&facts("m", used(Some(1000), None), None)), partial("0.001", "output_unknown"));
+        assert_eq!(said(&facts("m", used(None, Some(100)), None)), partial("0.001", "input_unknown"));
+        let embedding = Facts { operation: Operation::Embedding, ..facts("e", used(Some(1000), None), None) };
+        assert_eq!(said(&embedding), (Status::Ok, "0.001".into(), vec![]));
+        assert_eq!(said(&facts("m", None, None)), (Status::NoUsage, String::new(), vec![]));
+    }
+
+    #[test]
+    fn a_cost_that_is_told_counts_only_where_no_book_has_a_price() {
+        let told = |cost: &str| (Status::Reported, cost.to_owned(), vec![]);
+        assert_eq!(said(&facts("m", used(Some(1000), Some(100)), Some(7.0))).1, "0.002");
+        assert_eq!(said(&facts("x", used(Some(1000), Some(100)), Some(0.25))), told("0.25"));
+        assert_eq!(said(&facts("m", None, Some(0.5))), told("0.5"));
+        for nothing in [0.0, -1.0, f64::NAN, 1e300] {
+            assert_eq!(said(&facts("x", used(Some(1), Some(1)), Some(nothing))).0, Status::UnknownModel, "{nothing}");
+        }
+        let own = Facts { server: "localhost", ..facts("x", used(Some(1), Some(1)), Some(0.5)) };
+        assert_eq!(said(&own), (Status::SelfHosted, String::new(), vec![]));
+    }
+}

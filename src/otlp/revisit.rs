@@ -1,0 +1,138 @@
+//! Spans of a request that was walked before, one by one: where each stands is known.
+
+use super::fields::{resource, resource_spans, scope_spans};
+use super::keys::{KeyTable, Picked};
+use super::span::{SpanView, fields};
+use super::walk::{Place, ScopeView, Visit};
+use super::wire::Reader;
+
+/// Walks spans again, with their resources and scopes. Neighbours mostly have those in common, which are then read once.
+#[derive(Debug)]
+pub struct Revisit<'a, 'k> {
+    keys: &'k KeyTable,
+    resource: Picked<'a>,
+    scope: ScopeView<'a>,
+    attributes: Picked<'a>,
+    /// Whose `resource` and `scope` those are: the address of the bytes, and the offsets of the two fields there.
+    read: Option<(usize, u32, u32)>,
+}
+
+// === impl Revisit ===
+
+impl<'a, 'k> Revisit<'a, 'k> {
+    /// Nothing was read yet.
+    pub fn new(keys: &'k KeyTable) -> Self {
+        let (resource, attributes) = (Picked::new(keys), Picked::new(keys));
+        Self { keys, resource, scope: ScopeView::default(), attributes, read: None }
+    }
+
+    /// Walks one span: `bytes` is what its request was walked in, `place` where its fields begin there. `None` where no
+    /// good span stands at that place.
+    pub fn visit<T>(&mut self, bytes: &'a [u8], place: Place, visit: impl FnOnce(&Visit<'a, '_>) -> T) -> Option<T> {
+        let outer = (bytes.as_ptr() as usize, place.resource_spans.start, place.scope_spans.start);
+        if self.read != Some(outer) {
+            self.read = None;
+            self.headers(bytes, place)?;
+            self.read = Some(outer);
+        }
+        let start = place.span.start as usize;
+        let span = bytes.get(start..start.checked_add(place.span.len as usize)?)?;
+        let span = SpanView::parse(span, self.keys, &mut self.attributes).ok()?;
+        Some(visit(&Visit { place, resource: &self.resource, scope: self.scope, span, attributes: &self.attributes }))
+    }
+
+    fn headers(&mut self, bytes: &'a [u8], place: Place) -> Option<()> {
+        self.resource.clear();
+        let resources = fields(message(bytes, place.resource_spans.start)?, resource_spans::RESOURCE);
+        for attribute in resources.flat_map(|resource| fields(resource, resource::ATTRIBUTES)) {
+            self.resource.take(self.keys, attribute).ok()?;
+        }
+        self.scope = ScopeView::default();
+        for scope in fields(message(bytes, place.scope_spans.start)?, scope_spans::SCOPE) {
+            self.scope.merge(scope).ok()?;
+        }
+        Some(())
+    }
+}
+
+/// The body of the field that begins at `start`.
+fn message(bytes: &[u8], start: u32) -> Option<&[u8]> {
+    let mut reader = Reader::new(bytes.get(start as usize..)?);
+    reader.next_field().ok()??.value.bytes(0).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::tonic::common::v1::any_value::Value;
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+    use opentelemetry_proto::tonic::resource::v1::Resource;
+    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+    use prost::Message;
+
+    use super::*;
+    use crate::otlp::walk::walk;
+
+    fn attribute(key: &str, text: String) -> Vec<KeyValue> {
+        let value = Some(AnyValue { value: Some(Value::StringValue(text)) });
+        vec![KeyValue { key: key.into(), value, ..KeyValue::default() }]
+    }
+
+    /// Two resources with two scopes of two spans each; the second resource has no attributes.
+    fn request() -> Vec<u8> {
+        let span = |id: u8| Span {
+            trace_id: vec![1; 16],
+            span_id: vec![id; 8],
+            name: format!("span {id}"),
+            attributes: if id % 2 == 0 { attribute("own", id.to_string()) } else { Vec::new() },
+            ..Span::default()
+        };
+        let scope = |id: u8| ScopeSpans {
+            scope: Some(InstrumentationScope { name: format!("scope {id}"), ..InstrumentationScope::default() }),
+            spans: vec![span(id), span(id + 1)],
+            ..ScopeSpans::default()
+        };
+        let resource = |id: u8| ResourceSpans {
+            resource: (id < 5).then(|| Resource { attributes: attribute("of", id.to_string()), ..Resource::default() }),
+            scope_spans: vec![scope(id), scope(id + 2)],
+            ..ResourceSpans::default()
+        };
+        ExportTraceServiceRequest { resource_spans: vec![resource(1), resource(5)] }.encode_to_vec()
+    }
+
+    #[test]
+    fn a_span_is_seen_again_as_it_was_whatever_was_seen_before() {
+        let (bytes, mut keys) = (request(), KeyTable::default());
+        let [own, of] = ["own", "of"].map(|key| keys.add(key).unwrap());
+        let shown = |visit: &Visit<'_, '_>| {
+            let texts = (visit.attributes.get(own), visit.resource.get(of));
+            format!("{} {} {texts:?} {:?}", visit.span.name, visit.scope.name, visit.place)
+        };
+        let mut seen = Vec::new();
+        assert_eq!(walk(&bytes, &keys, |visit| seen.push((visit.place, shown(visit)))).unwrap().refused, 0);
+        assert_eq!(seen.len(), 8);
+        let mut again = Revisit::new(&keys);
+        for at in [0, 1, 2, 3, 4, 5, 6, 7, 0, 4, 1, 7, 7, 2] {
+            let (place, said) = &seen[at];
+            assert_eq!(again.visit(&bytes, *place, shown).as_ref(), Some(said));
+        }
+    }
+
+    #[test]
+    fn a_place_without_a_span_is_none_and_spoils_nothing() {
+        let (bytes, keys) = (request(), KeyTable::default());
+        let mut places = Vec::new();
+        walk(&bytes, &keys, |visit| places.push(visit.place)).unwrap();
+        let mut again = Revisit::new(&keys);
+        for offset in [3, bytes.len() as u32, u32::MAX] {
+            let mut wrong = places[1];
+            wrong.span.start = offset;
+            assert!(again.visit(&bytes, wrong, |_| ()).is_none());
+            wrong = places[1];
+            (wrong.resource_spans.start, wrong.scope_spans.start) = (offset, offset);
+            again.visit(&bytes, wrong, |_| ());
+            let name = again.visit(&bytes, places[1], |visit| visit.scope.name.to_owned());
+            assert_eq!(name.as_deref(), Some("scope 1"));
+        }
+    }
+}
