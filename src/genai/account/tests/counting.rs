@@ -269,17 +269,17 @@ fn the_outcome_is_said_by_whoever_ranks_first_and_then_by_the_latest() {
     told.call(Call { finish: FinishReason::ToolCall, ..llm(20, 30, 1, 1) });
     assert_eq!(text(&told, None).unwrap(), "tool_call finish_reason");
     assert_eq!(text(&told, Some("error")).unwrap(), "error root_status");
-    let mut said = |end, source, outcome| told.account.ended(end, source, outcome, Into::into);
+    let mut said = |end, source, outcome| told.account.ended(end, source, outcome, shared);
     said(50, OutcomeSource::DoneTool, "solved");
     said(40, OutcomeSource::DoneTool, "gave up");
     assert_eq!(text(&told, Some("error")).unwrap(), "solved done_tool");
-    let mut said = |end, source, outcome| told.account.ended(end, source, outcome, Into::into);
+    let mut said = |end, source, outcome| told.account.ended(end, source, outcome, shared);
     said(1, OutcomeSource::Attribute, "refunded");
     said(90, OutcomeSource::DoneTool, "later");
     assert_eq!(text(&told, Some("error")).unwrap(), "refunded attribute");
     for pair in [["a", "b"], ["b", "a"]] {
         let mut account = Account::default();
-        pair.map(|outcome| account.ended(5, OutcomeSource::Attribute, outcome, Into::into));
+        pair.map(|outcome| account.ended(5, OutcomeSource::Attribute, outcome, shared));
         assert_eq!(account.outcome.unwrap().1, Arc::from("b"), "at once: whichever came first");
     }
     // A finish reason that no span of the last call knows is none.

@@ -55,7 +55,7 @@ impl Told {
     }
 
     fn tool(&mut self, name: &str) -> u16 {
-        self.account.name(NameKind::Tool, name, Into::into).unwrap()
+        self.account.name(NameKind::Tool, name, shared).unwrap()
     }
 
     /// The same session, its spans in another order.
@@ -140,6 +140,11 @@ fn priced(call: Call, usd: i128) -> Call {
     Call { status: Status::Ok, cost: Attodollars(usd * 1_000_000_000_000_000_000), ..call }
 }
 
+/// A name as it is made.
+fn shared(name: &str) -> Arc<str> {
+    name.into()
+}
+
 fn tokens(sums: &Sums) -> (u32, u64, u64) {
     (sums.llm_calls, sums.tokens.input, sums.tokens.output)
 }
@@ -152,11 +157,11 @@ fn a_call_is_small() {
 #[test]
 fn names_are_kept_once_and_not_without_end() {
     let mut account = Account::default();
-    let first = account.name(NameKind::Tool, "search", Into::into);
+    let first = account.name(NameKind::Tool, "search", shared);
     assert_eq!(account.name(NameKind::Tool, "search", |_| panic!("made twice")), first);
-    assert_ne!(account.name(NameKind::Agent, "search", Into::into), first);
-    assert_eq!(account.name(NameKind::Tool, "", Into::into), None);
-    let taken = (0..1000).filter(|n| account.name(NameKind::Tool, &format!("tool {n}"), Into::into).is_some()).count();
+    assert_ne!(account.name(NameKind::Agent, "search", shared), first);
+    assert_eq!(account.name(NameKind::Tool, "", shared), None);
+    let taken = (0..1000).filter(|n| account.name(NameKind::Tool, &format!("tool {n}"), shared).is_some()).count();
     assert_eq!((taken, account.names.len()), (MAX_NAMES - 1, MAX_NAMES + 1));
-    assert_eq!(account.name(NameKind::Tool, "search", Into::into), first);
+    assert_eq!(account.name(NameKind::Tool, "search", shared), first);
 }
