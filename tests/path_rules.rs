@@ -135,6 +135,275 @@ fn sessions() -> Vec<Case> {
     ]
 }
 
+/// A case whose rule is asked of its own sessions alone, so that others may have what it asks for.
+fn own(name: &str, when: &str, yes: Make, no: Make) -> Case {
+    case(name, format!("session.id.startsWith('{name}/') && {when}"), yes, no)
+}
+
+/// A call of a model, the first of its turn or a later one, a tenth of a second each.
+fn chat(id: &str, number: u64) -> Span {
+    let (trace, start) = (format!("{id}/1"), number * 100);
+    span(&trace, &format!("chat {number}"))
+        .under(&trace, "root")
+        .at(start, start + 100)
+        .with("gen_ai.operation.name", "chat")
+        .with("gen_ai.provider.name", "openai")
+        .with("gen_ai.request.model", "gpt-4o")
+        .with("gen_ai.usage.input_tokens", 100)
+        .with("gen_ai.usage.output_tokens", 10)
+}
+
+/// The same with so many input tokens.
+fn of_input(mut span: Span, tokens: i64) -> Span {
+    span.attributes.retain(|attribute| attribute.key != "gen_ai.usage.input_tokens");
+    span.with("gen_ai.usage.input_tokens", tokens)
+}
+
+/// One that came to its end.
+fn finished(span: Span, reason: &str) -> Span {
+    span.with("gen_ai.response.finish_reasons", reason)
+}
+
+/// A stream whose first token came after so many seconds.
+fn stream(span: Span, first: f64) -> Span {
+    span.with("gen_ai.request.stream", true).with("gen_ai.response.time_to_first_chunk", first)
+}
+
+/// A session of one turn with two calls of a model, the first of which is changed.
+fn chats(id: &str, change: impl FnOnce(Span) -> Span) -> Vec<Span> {
+    let [root, other] = turn(id, 1);
+    vec![root, other, change(chat(id, 1)), finished(chat(id, 2), "stop")]
+}
+
+/// A session of one turn with calls of tools: each with its arguments, and whether it failed.
+fn tools(id: &str, calls: &[(&str, &str, bool)]) -> Vec<Span> {
+    let trace = format!("{id}/1");
+    let tool = |(number, (name, arguments, failed)): (u64, &(&str, &str, bool))| {
+        let call = span(&trace, &format!("tool {number}")).under(&trace, "root").at(number * 10, number * 10 + 5);
+        let call = call.with("gen_ai.operation.name", "execute_tool").with("gen_ai.tool.name", *name);
+        call.with("gen_ai.tool.call.arguments", *arguments).status(if *failed { 2 } else { 0 })
+    };
+    turn(id, 1).into_iter().chain((1..).zip(calls).map(tool)).collect()
+}
+
+/// What models were called, and what that came to.
+fn models() -> Vec<Case> {
+    let plain: Make = &|id| chats(id, |chat| chat);
+    let with = |key: &'static str, value: &'static str| move |id: &str| chats(id, |chat| chat.with(key, value));
+    let used = |key: &'static str, count: i64| move |id: &str| chats(id, |chat| chat.with(key, count));
+    let agents = |name: &'static str| {
+        move |id: &str| {
+            let (trace, mut spans) = (format!("{id}/1"), chats(id, |chat| chat));
+            let run = span(&trace, "run").under(&trace, "root").with("gen_ai.operation.name", "invoke_agent");
+            spans.push(run.with("gen_ai.agent.name", name));
+            spans
+        }
+    };
+    vec![
+        own("llm_calls", "session.llm_calls == 3", &|id| [plain(id), vec![chat(id, 3)]].concat(), &|id| {
+            // One more that is around the other two.
+            let (trace, mut spans) = (format!("{id}/1"), plain(id));
+            spans.iter_mut().skip(2).for_each(|chat| *chat = chat.clone().under(&trace, "chat 3"));
+            [spans, vec![chat(id, 3).at(0, 400)]].concat()
+        }),
+        own(
+            "models",
+            "'gpt-4o-mini' in session.models",
+            &with("gen_ai.response.model", "gpt-4o-mini"),
+            &with("gen_ai.response.model", "gpt-4o"),
+        ),
+        own(
+            "providers",
+            "'anthropic' in session.providers",
+            &|id| {
+                chats(id, |chat| {
+                    Span { attributes: chat.attributes[..1].into(), ..chat }.with("gen_ai.system", "anthropic")
+                })
+            },
+            plain,
+        ),
+        own("regions", "'eu-west-1' in session.regions", &with("aws.region", "eu-west-1"), &with("aws.region", "us")),
+        own(
+            "prompts",
+            "'hello' in session.prompts",
+            &with("gen_ai.prompt.name", "hello"),
+            &with("gen_ai.prompt.name", "x"),
+        ),
+        own(
+            "prompt_versions",
+            "'v7' in session.prompt_versions",
+            &with("gen_ai.prompt.version", "v7"),
+            &with("gen_ai.prompt.version", "v8"),
+        ),
+        own("agents", "'planner' in session.agents", &agents("planner"), &agents("planners")),
+        own("input_tokens", "session.input_tokens == 200", plain, &|id| [plain(id), vec![chat(id, 3)]].concat()),
+        own("output_tokens", "session.output_tokens == 30", &|id| [plain(id), vec![chat(id, 3)]].concat(), plain),
+        own("total_tokens", "session.total_tokens == 220", plain, &|id| [plain(id), vec![chat(id, 3)]].concat()),
+        own(
+            "cache_read_tokens",
+            "session.cache_read_tokens == 40",
+            &used("gen_ai.usage.cache_read.input_tokens", 40),
+            &used("gen_ai.usage.cache_read.input_tokens", 41),
+        ),
+        own(
+            "cache_write_tokens",
+            "session.cache_write_tokens == 40",
+            &used("gen_ai.usage.cache_creation.input_tokens", 40),
+            &used("gen_ai.usage.cache_creation.input_tokens", 41),
+        ),
+        own(
+            "reasoning_tokens",
+            "session.reasoning_tokens == 4",
+            &used("gen_ai.usage.reasoning.output_tokens", 4),
+            &used("gen_ai.usage.reasoning.output_tokens", 5),
+        ),
+        own(
+            "context_growth",
+            "session.context_growth == 3.0",
+            &|id| [plain(id), vec![of_input(chat(id, 3), 300)]].concat(),
+            &|id| [plain(id), vec![of_input(chat(id, 3), 299)]].concat(),
+        ),
+        own("ttft_first", "session.ttft_first == 0.0625", &|id| chats(id, |chat| stream(chat, 0.0625)), &|id| {
+            chats(id, |chat| stream(chat, 0.07))
+        }),
+        own(
+            "ttft_max",
+            "session.ttft_max > 0.07",
+            &|id| [chats(id, |chat| stream(chat, 0.05)), vec![stream(chat(id, 3), 0.08)]].concat(),
+            &|id| [chats(id, |chat| stream(chat, 0.05)), vec![stream(chat(id, 3), 0.06)]].concat(),
+        ),
+        own(
+            "felt_ttft",
+            "session.felt_ttft > 0.33",
+            &|id| [chats(id, |chat| stream(chat, 0.05)), vec![stream(chat(id, 3), 0.05)]].concat(),
+            &|id| [chats(id, |chat| stream(chat, 0.09)), vec![stream(chat(id, 3), 0.03)]].concat(),
+        ),
+        own("ttc_max", "session.ttc_max == 0.5", &|id| chats(id, |chat| finished(chat.at(100, 600), "stop")), &|id| {
+            chats(id, |chat| finished(chat.at(100, 601), "stop"))
+        }),
+        own(
+            "rate_limited",
+            "session.rate_limited == 1",
+            &|id| chats(id, |chat| chat.status(2).with("error.type", "RateLimitError")),
+            &|id| chats(id, |chat| chat.status(2).with("error.type", "APIError")),
+        ),
+        own("retries", "session.retries == 2", &used("gen_ai.request.attempt", 3), &used("gen_ai.request.attempt", 2)),
+        own("missing_calls", "session.missing_calls == 1", &agents("nobody"), &|id| {
+            let (trace, mut spans) = (format!("{id}/1"), agents("nobody")(id));
+            spans[2] = spans[2].clone().under(&trace, "run");
+            spans
+        }),
+        own(
+            "outcome",
+            "session.outcome == 'refunded'",
+            &|id| root(id, |root| root.with("task.outcome", "refunded")),
+            &|id| root(id, |root| root.with("task.outcome", "refund")),
+        ),
+        own("outcome_source", "session.outcome_source == 'finish_reason'", plain, &|id| {
+            let mut spans = plain(id);
+            spans[0] = spans[0].clone().with("task.outcome", "stop");
+            spans
+        }),
+    ]
+}
+
+/// How streams ended, and one that ended otherwise.
+fn streams() -> Vec<Case> {
+    fn ended(span: Span, how: &str) -> Span {
+        match how {
+            "complete" => finished(stream(span, 0.05), "stop"),
+            "truncated" => finished(stream(span, 0.05), "length"),
+            "filtered" => finished(span, "content_filter"),
+            "refused" => finished(span, "refusal"),
+            "broken" => stream(span, 0.05).status(2),
+            "failed" => span.with("gen_ai.request.stream", false).status(2),
+            "errored" => span.with("gen_ai.request.stream", true).status(2),
+            "abandoned" => finished(stream(span, 0.05), "cancelled"),
+            _ => span.with("gen_ai.request.stream", true),
+        }
+    }
+    let all = ["complete", "truncated", "filtered", "refused", "broken", "failed", "errored", "abandoned", "unknown"];
+    let make = |how: &'static str| {
+        move |id: &str| {
+            let [root, other] = turn(id, 1);
+            // The last one is no stream: the session has not failed.
+            let last = finished(chat(id, 2), "stop").with("gen_ai.request.stream", false);
+            vec![root, other, ended(chat(id, 1), how), last]
+        }
+    };
+    let next = all.iter().cycle().skip(1);
+    all.iter()
+        .zip(next)
+        .map(|(how, next)| {
+            let name = format!("streams_{how}");
+            own(&name, &format!("session.{name} == 1"), &make(how), &make(next))
+        })
+        .collect()
+}
+
+/// Which tools were called.
+fn tool_calls() -> Vec<Case> {
+    let search = |arguments| ("search", arguments, false);
+    vec![
+        own("tool_calls", "session.tool_calls == 2", &|id| tools(id, &[search("1"), search("2")]), &|id| {
+            tools(id, &[search("1")])
+        }),
+        own("tool_failures", "session.tool_failures == 1", &|id| tools(id, &[search("1"), ("x", "1", true)]), &|id| {
+            tools(id, &[search("1"), ("x", "1", false)])
+        }),
+        own("tools", "'search' in session.tools", &|id| tools(id, &[search("1")]), &|id| {
+            tools(id, &[("x", "1", false)])
+        }),
+        own("failed_tools", "'search' in session.failed_tools", &|id| tools(id, &[("search", "1", true)]), &|id| {
+            tools(id, &[search("1"), ("x", "1", true)])
+        }),
+        own(
+            "calls_by_tool",
+            "session.calls_by_tool['search'] > 1",
+            &|id| tools(id, &[search("1"), search("2")]),
+            &|id| tools(id, &[search("1"), ("x", "2", false)]),
+        ),
+        own(
+            "failures_by_tool",
+            "session.failures_by_tool['search'] == 1",
+            &|id| tools(id, &[search("1"), ("search", "2", true)]),
+            &|id| tools(id, &[search("1"), ("x", "2", true)]),
+        ),
+        own(
+            "repeated_tool_calls",
+            "session.repeated_tool_calls == 1",
+            &|id| tools(id, &[search("1"), search("2"), search("1")]),
+            &|id| tools(id, &[search("1"), search("2"), ("x", "1", false)]),
+        ),
+        own(
+            "longest_tool_run",
+            "session.longest_tool_run == 2",
+            &|id| tools(id, &[search("1"), search("1"), search("2")]),
+            &|id| tools(id, &[search("1"), search("2"), search("1")]),
+        ),
+        own(
+            "irreversible_calls",
+            "session.irreversible_calls == 1",
+            &|id| tools(id, &[search("1"), ("send_mail", "1", false)]),
+            &|id| tools(id, &[search("1"), ("resend_mail", "1", false)]),
+        ),
+    ]
+}
+
+/// What calls cost, and what else price books tell of models.
+fn prices() -> Vec<Case> {
+    let of = |model: &'static str| move |id: &str| chats(id, |chat| chat.with("gen_ai.response.model", model));
+    let truncated: Make = &|id| chats(id, |chat| finished(chat, "length"));
+    let long = |count: i64| move |id: &str| chats(id, |chat| of_input(chat, count));
+    vec![
+        own("cost_usd", "session.cost_usd > 0.0 && session.cost_usd < 0.01", &of("gpt-4o"), &long(100_000)),
+        own("wasted_usd", "session.wasted_usd > 0.0", truncated, &of("gpt-4o")),
+        own("unpriced_calls", "session.unpriced_calls == 1", &of("nobodys-model"), &of("gpt-4o")),
+        // 128,000 tokens are the window of gpt-4o.
+        own("context_fill", "session.context_fill > 0.9", &long(120_000), &long(110_000)),
+    ]
+}
+
 fn spans() -> Vec<Case> {
     let plain: Make = &|id| turn(id, 1).into();
     let named = |name: &'static str| move |id: &str| call(id, |call| Span { name: name.into(), ..call });
@@ -238,9 +507,13 @@ fn spans() -> Vec<Case> {
     ]
 }
 
+fn cases() -> Vec<Case> {
+    [sessions(), models(), streams(), tool_calls(), spans()].into_iter().flatten().collect()
+}
+
 #[test]
 fn there_is_a_case_for_every_field() {
-    let names: BTreeSet<_> = sessions().into_iter().chain(spans()).map(|case| case.name).collect();
+    let names: BTreeSet<_> = cases().into_iter().chain(prices()).map(|case| case.name).collect();
     let asked = |name: String| assert!(names.contains(&name), "no case for {name}");
     // The sequence has a proof of its own.
     SESSION.iter().filter(|field| field.name != "sequence").for_each(|field| asked(field.name.into()));
@@ -257,7 +530,7 @@ async fn judged(
     let backend = backend::start().await;
     let sieve = sieve::new()
         .with(rules)
-        .with("sessions: {settle: 1s, idle_timeout: 1s}")
+        .with("sessions: {settle: 1s, idle_timeout: 1s, irreversible_tools: [send_*], outcome: {attribute: task.outcome}}")
         .exporter("otlp_grpc/a", &backend)
         .run()
         .await;
@@ -286,7 +559,16 @@ async fn judged(
 
 #[tokio::test]
 async fn each_rule_matches_the_session_that_has_what_it_asks_for_and_no_other() {
-    let cases: Vec<Case> = sessions().into_iter().chain(spans()).collect();
+    proves(cases()).await;
+}
+
+#[tokio::test]
+#[ignore = "calls have no prices yet"]
+async fn each_rule_on_money_matches_the_session_that_has_what_it_asks_for_and_no_other() {
+    proves(prices()).await;
+}
+
+async fn proves(cases: Vec<Case>) {
     let mut rules = String::from("sampling:\n  rules:\n");
     let mut wanted = BTreeMap::new();
     let mut decided = BTreeMap::from([("everything".to_owned(), 0)]);

@@ -198,7 +198,9 @@ impl Open {
         }
         if let Some((source, name)) = arrived.outcome {
             let outcome = name_of(name, held, segment, lens, &mut buffer);
-            account.ended(call.end, source, || names.shared(outcome));
+            if !outcome.is_empty() {
+                account.ended(call.end, source, outcome, |outcome| names.shared(outcome));
+            }
         }
         names.buffer = buffer;
         account.calls.push(call);

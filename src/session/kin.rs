@@ -32,9 +32,15 @@ impl Open {
         let mut kin = Vec::with_capacity(calls.len());
         for call in calls {
             let (within, beneath_a_failure) = self.above(call.span, &call_of, &mut above);
-            let Some(span) = self.spans.get(call.span as usize) else { continue };
-            let parent = u64::from_le_bytes(span.parent_id.0);
-            kin.push(Kin { turn: span.turn, within: Some(within).filter(|at| *at != NONE), parent, beneath_a_failure });
+            let within = Some(within).filter(|at| *at != NONE);
+            let own = self.spans.get(call.span as usize).map(|span| Kin {
+                turn: span.turn,
+                id: u64::from_le_bytes(span.span_id.0),
+                within,
+                parent: u64::from_le_bytes(span.parent_id.0),
+                beneath_a_failure,
+            });
+            kin.push(own.unwrap_or_default());
         }
         kin
     }
@@ -47,7 +53,10 @@ impl Open {
             let Some(known) = above.get_mut(at as usize) else { break (NONE, false) };
             match known {
                 Above::Known(call, failed) => break (*call, *failed),
-                Above::Looking => break (NONE, false),
+                Above::Looking => {
+                    close_circle(at, &mut way, above);
+                    break (NONE, false);
+                }
                 Above::Unknown => *known = Above::Looking,
             }
             way.push(at);
@@ -75,5 +84,13 @@ impl Open {
 
     fn parent_of(&self, span: &SpanRef) -> Option<u32> {
         if span.parent_id.is_zero() { None } else { self.place_of(span.turn, span.parent_id) }
+    }
+}
+
+/// Spans that are each other's ancestors, from `at` up the way to `at` again, have nothing above them.
+fn close_circle(at: u32, way: &mut Vec<u32>, above: &mut [Above]) {
+    let begin = way.iter().position(|span| *span == at).unwrap_or(way.len());
+    for span in way.drain(begin..) {
+        above.get_mut(span as usize).into_iter().for_each(|place| *place = Above::Known(NONE, false));
     }
 }

@@ -24,6 +24,8 @@ use crate::genai::price::{PriceBook, Prices};
 use crate::log::{Log, RecordKind};
 use crate::observe::ledger::{Ledger, ShardCounts};
 
+mod account;
+
 const START: Nanos = 1_000_000 * SECOND;
 
 /// A judged session, as the test sees it.

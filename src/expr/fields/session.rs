@@ -26,9 +26,13 @@ pub const SESSION: &[Field<SessionRead>] = &[
     field("duration", Type::Duration, "s", "end of the latest span minus start of the earliest", |session, _| {
         Value::nanoseconds(session.duration())
     }),
-    field("failed", Type::Bool, "", "whether the last turn's root has status ERROR", |session, _| {
-        Value::Bool(session.failed())
-    }),
+    field(
+        "failed",
+        Type::Bool,
+        "",
+        "whether the last turn's root has status ERROR, or the last model call ended broken, failed or errored",
+        |session, _| Value::Bool(session.failed()),
+    ),
     field("error_count", Type::Int, "{span}", "spans with status ERROR", |session, _| {
         Value::Int(session.error_count.into())
     }),
@@ -105,7 +109,7 @@ pub const SESSION: &[Field<SessionRead>] = &[
         "wasted_usd",
         Type::Double,
         "USD",
-        "of the cost: calls that were truncated, broke, were abandoned or were made again",
+        "of the cost: calls that were truncated, failed, broke, were abandoned or were made again",
         |session, _| Value::Double(session.sums().wasted.usd()),
     ),
     field("unpriced_calls", Type::Int, "{call}", "billed calls that no price was found for", |session, _| {

@@ -15,6 +15,9 @@ use prost::Message;
 
 use super::*;
 use crate::flow::{SessionKey, Turn, TurnRoot};
+use crate::genai::account::{Account, Named, OutcomeSource, Sums, TokenSums, ToolCount};
+use crate::genai::price::Attodollars;
+use crate::genai::stream::Outcome;
 use crate::otlp::span::TraceId;
 
 /// A session of two turns, the second of which failed.
@@ -38,8 +41,51 @@ fn session() -> Session {
         orphans: 1,
         complete: false,
         predicates: Box::default(),
-        account: crate::genai::account::Account::default(),
-        sums: None,
+        account: Account::default(),
+        sums: Some(Box::new(sums())),
+    }
+}
+
+/// What its calls come to.
+fn sums() -> Sums {
+    let list = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect::<Vec<Arc<str>>>();
+    let names = Named {
+        models: list(&["gpt-4o", "claude-sonnet-4-5"]),
+        providers: list(&["openai", "anthropic"]),
+        regions: list(&["eu-west-1"]),
+        prompts: list(&["greeting"]),
+        prompt_versions: list(&["7", "h:00ff00ff00ff"]),
+        tools: list(&["read", "search"]),
+        agents: list(&["planner"]),
+    };
+    let mut outcomes = [0; Outcome::ALL.len()];
+    (11..).zip(&mut outcomes).for_each(|(count, place)| *place = count);
+    Sums {
+        llm_calls: 21,
+        tool_calls: 22,
+        tool_failures: 23,
+        names,
+        by_tool: vec![ToolCount { calls: 2, failures: 1 }, ToolCount { calls: 5, failures: 3 }],
+        failed_tools: list(&["search"]),
+        tokens: TokenSums { input: 1000, cache_read: 600, cache_write: 50, output: 200, reasoning: 80 },
+        cost: Some(Attodollars(2_500_000_000_000_000_000)),
+        wasted: Attodollars(500_000_000_000_000_000),
+        unpriced_calls: 24,
+        ttft_first: Some(0.5),
+        ttft_max: Some(2.5),
+        felt_ttft: vec![1.0, f64::NAN, 4.5],
+        ttc_max: Some(8.5),
+        outcomes,
+        repeated_tool_calls: 25,
+        longest_tool_run: 26,
+        retries: 27,
+        rate_limited: 28,
+        context_growth: Some(3.5),
+        context_fill: Some(0.75),
+        irreversible_calls: 29,
+        missing_calls: 30,
+        last_call_failed: false,
+        outcome: Some(("refunded".into(), OutcomeSource::DoneTool)),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::expr::fields::SESSION;
 use crate::flow::SessionId;
 
 /// For each field an expression that is true of [`session`] and one that is not.
-const FIELDS: [(&str, &str, &str); 15] = [
+const FIELDS: [(&str, &str, &str); 60] = [
     ("id", "session.id == 'abababababababababababababababab'", "session.id.startsWith('AB') || session.id == ''"),
     ("sequence", "session.sequence == 2", "session.sequence > 2"),
     ("turns", "session.turns >= 2", "session.turns < 2"),
@@ -21,6 +21,59 @@ const FIELDS: [(&str, &str, &str); 15] = [
     ("orphans", "session.orphans == 1", "session.orphans == 0"),
     ("bytes", "session.bytes == 9000", "session.bytes > 9000"),
     ("complete", "session.complete == false", "session.complete"),
+    ("llm_calls", "session.llm_calls == 21", "session.llm_calls != 21"),
+    ("models", "'claude-sonnet-4-5' in session.models", "'gpt-4' in session.models"),
+    ("providers", "session.providers.exists(p, p == 'anthropic')", "'search' in session.providers"),
+    ("regions", "session.regions.all(r, r.startsWith('eu-'))", "'us-east-1' in session.regions"),
+    ("prompts", "'greeting' in session.prompts", "'7' in session.prompts"),
+    ("prompt_versions", "size(session.prompt_versions) == 2", "'greeting' in session.prompt_versions"),
+    ("agents", "session.agents.exists_one(a, a == 'planner')", "size(session.agents) == 0"),
+    ("input_tokens", "session.input_tokens == 1000", "session.input_tokens > 1000"),
+    ("cache_read_tokens", "session.cache_read_tokens == 600", "session.cache_read_tokens > 600"),
+    ("cache_write_tokens", "session.cache_write_tokens == 50", "session.cache_write_tokens > 50"),
+    ("output_tokens", "session.output_tokens == 200", "session.output_tokens > 200"),
+    ("reasoning_tokens", "session.reasoning_tokens == 80", "session.reasoning_tokens > 80"),
+    ("total_tokens", "session.total_tokens == 1200", "session.total_tokens > 1200"),
+    ("cost_usd", "session.cost_usd == 2.5", "session.cost_usd > 2.5"),
+    ("wasted_usd", "session.wasted_usd == 0.5", "session.wasted_usd > 0.5"),
+    ("unpriced_calls", "session.unpriced_calls == 24", "session.unpriced_calls > 24"),
+    ("context_growth", "session.context_growth == 3.5", "session.context_growth > 3.5"),
+    ("context_fill", "session.context_fill > 0.5", "session.context_fill > 0.75"),
+    ("ttft_first", "session.ttft_first == 0.5", "session.ttft_first > 0.5"),
+    ("ttft_max", "session.ttft_max == 2.5", "session.ttft_max > 2.5"),
+    ("felt_ttft", "session.felt_ttft == 4.5", "session.felt_ttft > 4.5"),
+    ("ttc_max", "session.ttc_max == 8.5", "session.ttc_max > 8.5"),
+    ("streams_complete", "session.streams_complete == 11", "session.streams_complete > 11"),
+    ("streams_truncated", "session.streams_truncated == 12", "session.streams_truncated > 12"),
+    ("streams_filtered", "session.streams_filtered == 13", "session.streams_filtered > 13"),
+    ("streams_refused", "session.streams_refused == 14", "session.streams_refused > 14"),
+    ("streams_broken", "session.streams_broken == 15", "session.streams_broken > 15"),
+    ("streams_failed", "session.streams_failed == 16", "session.streams_failed > 16"),
+    ("streams_errored", "session.streams_errored == 17", "session.streams_errored > 17"),
+    ("streams_abandoned", "session.streams_abandoned == 18", "session.streams_abandoned > 18"),
+    ("streams_unknown", "session.streams_unknown == 20", "session.streams_unknown > 20"),
+    ("retries", "session.retries == 27", "session.retries > 27"),
+    ("rate_limited", "session.rate_limited == 28", "session.rate_limited > 28"),
+    ("missing_calls", "session.missing_calls == 30", "session.missing_calls > 30"),
+    ("tool_calls", "session.tool_calls == 22", "session.tool_calls > 22"),
+    ("tool_failures", "session.tool_failures == 23", "session.tool_failures > 23"),
+    ("tools", "'search' in session.tools", "'delete' in session.tools"),
+    ("failed_tools", "'search' in session.failed_tools", "'read' in session.failed_tools"),
+    (
+        "calls_by_tool",
+        "session.calls_by_tool['search'] == 5 && session.calls_by_tool['delete'] == 0",
+        "session.calls_by_tool['read'] > 2",
+    ),
+    (
+        "failures_by_tool",
+        "session.failures_by_tool['search'] * 2 > session.calls_by_tool['search']",
+        "session.failures_by_tool['read'] > 1",
+    ),
+    ("repeated_tool_calls", "session.repeated_tool_calls == 25", "session.repeated_tool_calls > 25"),
+    ("longest_tool_run", "session.longest_tool_run == 26", "session.longest_tool_run > 26"),
+    ("irreversible_calls", "session.irreversible_calls == 29", "session.irreversible_calls > 29"),
+    ("outcome", "session.outcome == 'refunded'", "session.outcome == 'done_tool'"),
+    ("outcome_source", "session.outcome_source == 'done_tool'", "session.outcome_source == 'attribute'"),
 ];
 
 #[test]
@@ -29,6 +82,38 @@ fn every_session_field_is_read() {
     for (_, yes, no) in FIELDS {
         check(&session(), &[yes], &[no]);
     }
+}
+
+#[test]
+fn what_nothing_tells_of_is_absent_and_what_is_counted_is_nought() {
+    let bare = Session { sums: None, ..session() };
+    let yes = [
+        "session.llm_calls == 0 && session.wasted_usd == 0.0 && session.calls_by_tool['search'] == 0",
+        "!has(session.cost_usd) && !has(session.ttft_max) && !has(session.felt_ttft) && !has(session.outcome)",
+        "size(session.tools) == 0",
+    ];
+    let no = [
+        "session.cost_usd < 1.0",
+        "session.context_growth < 2.0",
+        "session.context_fill < 1.0",
+        "session.ttft_first < 9.0",
+        "session.ttc_max < 9.0",
+        "session.outcome != 'refunded'",
+        "session.outcome_source != 'attribute'",
+    ];
+    check(&bare, &yes, &no);
+    let felt = Sums { felt_ttft: vec![f64::NAN], ..sums() };
+    check(&Session { sums: Some(Box::new(felt)), ..session() }, &["!has(session.felt_ttft)"], &[]);
+}
+
+#[test]
+fn a_session_whose_last_call_went_wrong_has_failed() {
+    let sums = Sums { last_call_failed: true, ..sums() };
+    let mut session = Session { sums: Some(Box::new(sums)), ..session() };
+    session.turns.truncate(1);
+    check(&session, &["session.failed && session.status == 'ok'", "session.recovered_errors == 0"], &[]);
+    session.sums = Some(Box::default());
+    check(&session, &["!session.failed", "session.recovered_errors == 3"], &[]);
 }
 
 #[test]

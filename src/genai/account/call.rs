@@ -54,9 +54,9 @@ pub struct Call {
     pub scope: u32,
     /// Most input tokens that the model takes; 0 where that is not known.
     pub context_window: u32,
-    /// Seconds from its start to the first output; NaN where that is not told.
+    /// Seconds from its start to the first output; not a number, or not above 0, where that is not told.
     pub ttft: f32,
-    /// Seconds from its start to the end of the answer; NaN where that is not told.
+    /// Seconds from its start to the end of the answer, likewise.
     pub ttc: f32,
     /// Place of the tool's name among the account's names; [`NO_NAME`] for none.
     pub tool: u16,
@@ -120,13 +120,31 @@ impl Call {
 
     /// Seconds from its start to the first output, where that is told.
     pub fn first_token(&self) -> Option<f64> {
-        Some(f64::from(self.ttft)).filter(|seconds| seconds.is_finite())
+        told(self.ttft)
+    }
+
+    /// Seconds from its start to the end of the answer, where that is told.
+    pub fn completion(&self) -> Option<f64> {
+        told(self.ttc)
     }
 
     /// What it cost, where that is known.
     pub fn priced(&self) -> Option<Attodollars> {
         self.status.has_cost().then_some(self.cost)
     }
+
+    /// An order of calls that is the same in whichever order they came: by their start, then by all else that they tell.
+    pub(super) fn rank(&self) -> impl Ord + use<> {
+        let Used { input, cache_read, cache_write, output, reasoning } = self.used;
+        let who = (self.scope, self.model, self.asked_model, self.response_id, self.request);
+        let how =
+            (self.outcome as u8, self.finish as u8, self.failed, self.attempt, self.ttft.to_bits(), self.ttc.to_bits());
+        (self.start, self.end, who, [input, output, cache_read, cache_write, reasoning], how, self.priced())
+    }
+}
+
+fn told(seconds: f32) -> Option<f64> {
+    Some(f64::from(seconds)).filter(|seconds| seconds.is_finite() && *seconds > 0.0)
 }
 
 // === impl Used ===

@@ -1,12 +1,15 @@
 //! The account of a session: what its spans told of models, tools and money, and what that comes to.
 //!
 //! 1. A span's facts become a [`Call`] and [names](NameKind) when it arrives ([`call`]).
-//! 2. When the session is judged, spans that tell of one and the same call are brought together ([`same`]), so that it is
-//!    counted and billed once.
+//! 2. When the session is judged, spans that tell of one and the same call are brought together ([`same`], by what they
+//!    stand in: [`outside`]), so that it is billed once ([`bill`]) and counted once ([`once`]).
 //! 3. What is left is summed up ([`sums`], [`close`], [`tools`]).
 
+mod bill;
 mod call;
 mod close;
+mod once;
+mod outside;
 mod same;
 mod sums;
 mod tools;
@@ -14,6 +17,7 @@ mod tools;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 pub use call::{Billing, Call, NO_NAME, Used};
@@ -55,9 +59,11 @@ pub enum NameKind {
 pub struct Kin {
     /// Its turn.
     pub turn: u32,
+    /// Id of its span; 0 for none.
+    pub id: u64,
     /// The nearest call that it stands in, as a place in [`Account::calls`].
     pub within: Option<u32>,
-    /// Id of its parent's span, as a hash within the turn; 0 for none.
+    /// Id of its parent's span; 0 for none.
     pub parent: u64,
     /// A span around it has status ERROR.
     pub beneath_a_failure: bool,
@@ -109,11 +115,14 @@ impl Account {
         u16::try_from(self.names.len() - 1).ok()
     }
 
-    /// Takes what a span said of how the session ended: the source that ranks first counts, then the latest span.
-    pub fn ended(&mut self, end: u64, source: OutcomeSource, outcome: impl FnOnce() -> Arc<str>) {
-        let better = |(known, _, by): &(u64, Arc<str>, OutcomeSource)| source < *by || source == *by && end >= *known;
+    /// Takes what a span said of how the session ended: the source that ranks first counts, then the latest span. Of two
+    /// that end at once it does not matter which came first.
+    pub fn ended(&mut self, end: u64, source: OutcomeSource, outcome: &str, make: impl FnOnce(&str) -> Arc<str>) {
+        let better = |(known_end, known, by): &(u64, Arc<str>, OutcomeSource)| {
+            (Reverse(source), end, outcome) > (Reverse(*by), *known_end, known)
+        };
         if self.outcome.as_ref().is_none_or(better) {
-            self.outcome = Some((end, outcome(), source));
+            self.outcome = Some((end, make(outcome), source));
         }
     }
 

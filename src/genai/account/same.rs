@@ -1,14 +1,16 @@
 //! Spans that tell of one and the same call: a client and a gateway, two instrumentations on one client, the provider's own
 //! SDK beside them. They are brought together by the answer's id, else by one standing in the other, else by standing side
 //! by side in time with equal usage; never two of one instrumentation side by side, which are two calls.
+//!
+//! Nothing here depends on the order in which the spans came.
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::Kin;
-use super::call::{Billing, Call};
+use super::call::{Call, NO_NAME, Used};
+use super::outside::Outside;
 use crate::genai::facts::Operation;
-use crate::genai::stream::Outcome;
 
 /// The calls of a session by what they tell of.
 #[derive(Debug)]
@@ -17,16 +19,25 @@ pub(super) struct Events {
     event: Vec<u32>,
     /// By call: it stands around calls of models that are others than itself.
     around: Vec<bool>,
-    /// By call: the nearest call of a model that it stands in, with no tool and no agent between.
-    model_outside: Vec<Option<u32>>,
-    /// By call: the nearest call of a tool that it stands in.
-    tool_outside: Vec<Option<u32>>,
-    /// The calls, outer ones before those within them.
-    order: Vec<u32>,
+    /// By call: a span around it tells of the same call, or it is a span that came before with other bytes.
+    echo: Vec<bool>,
+    /// What the calls stand in.
+    pub(super) outside: Outside,
+}
+
+/// What is known of an event, so that no two calls of one instrumentation get into it side by side.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    scopes: Vec<u32>,
+    id: u64,
 }
 
 /// Calls side by side are looked at this far on in the order of their start.
 const NEIGHBOURS: usize = 64;
+/// So many answers with one id are told apart.
+const NAMESAKES: usize = 8;
+/// So many instrumentations may tell of one call.
+const MAX_SCOPES: usize = 8;
 /// Of the shorter of two calls, this part must be within the longer, in hundredths.
 const CONTAINED_PERCENT: u128 = 90;
 
@@ -38,14 +49,18 @@ impl Events {
         let mut events = Self {
             event: (0..calls.len() as u32).collect(),
             around: vec![false; calls.len()],
-            model_outside: vec![None; calls.len()],
-            tool_outside: vec![None; calls.len()],
-            order: order(kin),
+            echo: vec![false; calls.len()],
+            outside: Outside::of(calls, kin),
         };
-        events.look_outside(calls, kin);
-        events.by_id(calls);
-        events.nested(calls);
-        events.side_by_side(calls, kin);
+        let single = |call: &Call| call.is_leaf_call() || call.operation == Operation::Tool;
+        let mut places: Vec<usize> = (0..calls.len()).filter(|at| calls.get(*at).is_some_and(single)).collect();
+        places.sort_by_cached_key(|at| calls.get(*at).map(Call::rank));
+        events.same_span(calls, kin, &places);
+        events.same_answer(calls, &places);
+        events.nested(calls, &places);
+        events.side_by_side(calls, kin, &places);
+        // What stood in one call as two may be one by now.
+        events.nested(calls, &places);
         for at in 0..events.event.len() {
             let event = events.find(at) as u32;
             events.event.get_mut(at).into_iter().for_each(|own| *own = event);
@@ -61,6 +76,11 @@ impl Events {
     /// Whether a call stands around calls of models that are others than itself.
     pub(super) fn is_around(&self, call: usize) -> bool {
         self.around.get(call) == Some(&true)
+    }
+
+    /// Whether a span around it tells of the same call, or a span of the same ids.
+    pub(super) fn is_echo(&self, call: usize) -> bool {
+        self.echo.get(call) == Some(&true)
     }
 
     /// The root of a call's event, while they are brought together; the way to it is made shorter.
@@ -84,203 +104,202 @@ impl Events {
         }
     }
 
-    /// What each call stands in, from the outside to the inside.
-    fn look_outside(&mut self, calls: &[Call], kin: &[Kin]) {
-        for at in self.order.iter().map(|at| *at as usize) {
-            let Some(outer) = kin.get(at).and_then(|kin| kin.within) else { continue };
-            let Some(call) = calls.get(outer as usize) else { continue };
-            let above = |list: &[Option<u32>]| list.get(outer as usize).copied().flatten();
-            let tool = if call.operation == Operation::Tool { Some(outer) } else { above(&self.tool_outside) };
-            let model = match call.operation {
-                operation if operation.is_model_call() => Some(outer),
-                Operation::Tool | Operation::Agent | Operation::Workflow => None,
-                _ => above(&self.model_outside),
-            };
-            self.tool_outside.get_mut(at).into_iter().for_each(|own| *own = tool);
-            self.model_outside.get_mut(at).into_iter().for_each(|own| *own = model);
+    fn mark_echo(&mut self, call: usize) {
+        self.echo.get_mut(call).into_iter().for_each(|echo| *echo = true);
+    }
+
+    /// A span that came twice with different bytes is one.
+    fn same_span(&mut self, calls: &[Call], kin: &[Kin], places: &[usize]) {
+        let mut known: HashMap<(u32, u64, bool), usize, RandomState> = HashMap::default();
+        for at in places.iter().copied() {
+            let Some((call, kin)) = calls.get(at).zip(kin.get(at)).filter(|(_, kin)| kin.id != 0) else { continue };
+            if let Some(first) = known.get(&(kin.turn, kin.id, call.operation == Operation::Tool)) {
+                self.join(*first, at);
+                self.mark_echo(at);
+            } else {
+                known.insert((kin.turn, kin.id, call.operation == Operation::Tool), at);
+            }
         }
     }
 
-    /// The same answer is the same call, wherever its spans stand. A tool call is known by the model's id of it.
-    fn by_id(&mut self, calls: &[Call]) {
-        let mut known: HashMap<(u64, bool), usize, RandomState> = HashMap::default();
-        for (at, call) in calls.iter().enumerate() {
-            let tool = call.operation == Operation::Tool;
-            if call.response_id == 0 || !(tool || call.is_leaf_call()) {
+    /// The same answer is the same call, wherever its spans stand. Small servers give ids that come again: time or usage
+    /// must agree.
+    fn same_answer(&mut self, calls: &[Call], places: &[usize]) {
+        let mut known: HashMap<u64, Vec<usize>, RandomState> = HashMap::default();
+        for at in places.iter().copied() {
+            let Some(call) = calls.get(at).filter(|call| call.response_id != 0 && call.is_leaf_call()) else {
+                continue;
+            };
+            let namesakes = known.entry(call.response_id).or_default();
+            let same = |other: &Call| {
+                other.operation == call.operation
+                    && same_model(other, call)
+                    && (contained(other, call) || same_usage(&other.used, &call.used))
+            };
+            let first = namesakes.iter().find(|other| calls.get(**other).is_some_and(same)).copied();
+            if let Some(first) = first {
+                self.join(first, at);
+            } else if namesakes.len() < NAMESAKES {
+                namesakes.push(at);
+            }
+        }
+    }
+
+    /// A call within a call of its kind: one call when they agree, else the outer one stands around others.
+    fn nested(&mut self, calls: &[Call], places: &[usize]) {
+        // By outer call: an event within it, whether there are several, and whether one agrees.
+        let mut inside: HashMap<usize, (usize, bool, bool), RandomState> = HashMap::default();
+        for at in places.iter().copied() {
+            let Some((call, outer, other)) = self.same_kind_outside(calls, at) else { continue };
+            let (event, agrees) = (self.find(at), agree(other, call));
+            if call.operation == Operation::Tool {
+                if agrees {
+                    self.join(outer, at);
+                    self.mark_echo(at);
+                }
                 continue;
             }
-            match known.get(&(call.response_id, tool)) {
-                Some(first) => self.join(*first, at),
-                None => drop(known.insert((call.response_id, tool), at)),
+            let known = inside.entry(outer).or_insert((event, false, false));
+            *known = (known.0, known.1 || known.0 != event, known.2 || agrees);
+        }
+        self.around.fill(false);
+        for at in places.iter().copied() {
+            let Some((_, outer, other)) = self.same_kind_outside(calls, at) else { continue };
+            let Some((_, several, agrees)) = inside.get(&outer) else { continue };
+            if !several && *agrees && !other.wrapper {
+                self.join(outer, at);
+                self.mark_echo(at);
+            } else if let Some(around) = self.around.get_mut(outer) {
+                *around = true;
             }
         }
     }
 
-    /// A call of a model within a call of a model: one call when they agree, else the outer one stands around others.
-    fn nested(&mut self, calls: &[Call]) {
-        let mut inside: Vec<u32> = vec![0; calls.len()];
-        for (call, outer) in calls.iter().zip(&self.model_outside) {
-            let count = outer.and_then(|outer| inside.get_mut(outer as usize));
-            count.into_iter().for_each(|count| *count += u32::from(call.operation.is_model_call()));
-        }
-        for (at, call) in calls.iter().enumerate() {
-            let tool = call.operation == Operation::Tool;
-            let outside = if tool { &self.tool_outside } else { &self.model_outside };
-            let Some(outer) = outside.get(at).copied().flatten().map(|outer| outer as usize) else { continue };
-            let Some(other) = calls.get(outer) else { continue };
-            if tool {
-                let same = other.tool == call.tool || other.request != 0 && other.request == call.request;
-                if same {
-                    self.join(outer, at);
-                }
-            } else if call.operation.is_model_call() {
-                if !other.wrapper && inside.get(outer) == Some(&1) && agree(other, call) {
-                    self.join(outer, at);
-                } else if let Some(around) = self.around.get_mut(outer) {
-                    *around = true;
-                }
-            }
-        }
+    /// A call, and the call of its kind that it stands in.
+    fn same_kind_outside<'c>(&self, calls: &'c [Call], at: usize) -> Option<(&'c Call, usize, &'c Call)> {
+        let call = calls.get(at)?;
+        let tool = call.operation == Operation::Tool;
+        let outer = if tool { self.outside.tool(at) } else { self.outside.model(at) }?;
+        let other = calls.get(outer).filter(|other| other.operation == call.operation && outer != at)?;
+        Some((call, outer, other))
     }
 
     /// Two instrumentations on one call: side by side, or in traces of their own.
-    fn side_by_side(&mut self, calls: &[Call], kin: &[Kin]) {
-        let leaf = |at: &usize| calls.get(*at).is_some_and(Call::is_leaf_call) && !self.is_around(*at);
-        let mut order: Vec<usize> = (0..calls.len()).filter(leaf).collect();
-        order.sort_by_key(|at| calls.get(*at).map_or(0, |call| call.start));
-        let mut taken: HashMap<(usize, u32), (), RandomState> = HashMap::default();
-        for (place, at) in order.iter().enumerate() {
-            let Some((one, own)) = calls.get(*at).zip(kin.get(*at)) else { continue };
-            for other_at in order.iter().skip(place + 1).take(NEIGHBOURS) {
-                let Some((other, others)) = calls.get(*other_at).zip(kin.get(*other_at)) else { continue };
+    fn side_by_side(&mut self, calls: &[Call], kin: &[Kin], places: &[usize]) {
+        let order: Vec<usize> = places.iter().copied().filter(|at| !self.is_around(*at)).collect();
+        let mut known = vec![Known::default(); calls.len()];
+        for at in order.iter().copied() {
+            let event = self.find(at);
+            if let Some((known, call)) = known.get_mut(event).zip(calls.get(at)) {
+                known.add(call);
+            }
+        }
+        for (place, at) in order.iter().copied().enumerate() {
+            let Some((one, own)) = calls.get(at).zip(kin.get(at)) else { continue };
+            for other_at in order.iter().copied().skip(place + 1).take(NEIGHBOURS) {
+                let Some((other, others)) = calls.get(other_at).zip(kin.get(other_at)) else { continue };
                 if other.start > one.end {
                     break;
                 }
-                let apart = own.turn != others.turn && (own.parent == 0 || others.parent == 0);
-                let beside = own.turn == others.turn && own.parent == others.parent || apart;
-                let distinct = one.response_id != 0 && other.response_id != 0;
-                if one.scope == other.scope || distinct || !beside || !contained(one, other) || !alike(one, other) {
+                if one.scope == other.scope || !beside(own, others) || !contained(one, other) || !alike(one, other) {
                     continue;
                 }
-                // One span of each instrumentation: the nearest in time comes first.
-                let event = self.find(*at);
-                if taken.contains_key(&(event, other.scope)) || self.find(*other_at) == event {
+                let (event, other_event) = (self.find(at), self.find(other_at));
+                let Some((mine, theirs)) = known.get(event).zip(known.get(other_event)) else { continue };
+                if event == other_event || !mine.may_join(theirs) {
                     continue;
                 }
-                taken.insert((event, one.scope), ());
-                taken.insert((event, other.scope), ());
-                self.join(*at, *other_at);
+                let both = mine.with(theirs);
+                self.join(at, other_at);
+                let event = self.find(at);
+                known.get_mut(event).into_iter().for_each(|known| *known = both.clone());
                 break;
             }
         }
     }
+}
 
-    /// Decides which span of each event is billed, and which outcome the event has: by event, the place of the call that
-    /// tells best and the outcome.
-    pub(super) fn bill(&self, calls: &mut [Call], kin: &[Kin]) -> HashMap<usize, Outcome, RandomState> {
-        let covered = self.covered(calls, kin);
-        let mut best: HashMap<usize, usize, RandomState> = HashMap::default();
-        let mut outcomes: HashMap<usize, (u8, Outcome), RandomState> = HashMap::default();
-        for (at, call) in calls.iter().enumerate() {
-            let event = self.event(at);
-            if call.is_leaf_call() && !self.is_around(at) {
-                let outcome = (knows(call), call.outcome);
-                let known = outcomes.entry(event).or_insert(outcome);
-                if outcome.0 > known.0 || outcome.0 == known.0 && call.native {
-                    *known = outcome;
-                }
-            }
-            if bears(call) && covered.get(at) == Some(&false) {
-                let rank = |at: usize| calls.get(at).map(|call| (call.native, call.used.output > 0, call.start));
-                let known = best.entry(event).or_insert(at);
-                if rank(at) > rank(*known) {
-                    *known = at;
-                }
-            }
+// === impl Known ===
+
+impl Known {
+    fn add(&mut self, call: &Call) {
+        // One more than may be: it takes no others in.
+        if self.scopes.len() <= MAX_SCOPES && !self.scopes.contains(&call.scope) {
+            self.scopes.push(call.scope);
         }
-        for (at, call) in calls.iter_mut().enumerate().filter(|(_, call)| bears(call)) {
-            call.billing = match best.get(&self.event(at)) {
-                Some(billed) if *billed == at => Billing::Billed,
-                _ if covered.get(at) == Some(&true) => Billing::Wrapper,
-                _ => Billing::Repeated,
-            };
+        if self.id == 0 {
+            self.id = call.response_id;
         }
-        outcomes.into_iter().map(|(event, (_, outcome))| (event, outcome)).collect()
     }
 
-    /// By call: it stands around calls that bear usage of their own.
-    fn covered(&self, calls: &[Call], kin: &[Kin]) -> Vec<bool> {
-        let mut below = vec![false; calls.len()];
-        for at in self.order.iter().rev().map(|at| *at as usize) {
-            let usage = below.get(at) == Some(&true) || calls.get(at).is_some_and(|call| call.has_usage);
-            let outer = kin.get(at).and_then(|kin| kin.within).and_then(|outer| below.get_mut(outer as usize));
-            outer.into_iter().for_each(|outer| *outer |= usage);
-        }
-        let around = |(at, call): (usize, &Call)| call.wrapper || call.operation.is_wrapper() || self.is_around(at);
-        calls.iter().enumerate().zip(below).map(|(call, below)| below && around(call)).collect()
+    fn may_join(&self, other: &Self) -> bool {
+        let distinct = self.id != 0 && other.id != 0 && self.id != other.id;
+        let room = self.scopes.len() + other.scopes.len() <= MAX_SCOPES;
+        room && !distinct && !self.scopes.iter().any(|scope| other.scopes.contains(scope))
+    }
+
+    fn with(&self, other: &Self) -> Self {
+        let scopes = [self.scopes.as_slice(), other.scopes.as_slice()].concat();
+        Self { scopes, id: if self.id == 0 { other.id } else { self.id } }
     }
 }
 
 // === parts ===
 
-/// The calls, outer ones before those within them.
-fn order(kin: &[Kin]) -> Vec<u32> {
-    let mut order = Vec::with_capacity(kin.len());
-    let mut seen = vec![false; kin.len()];
-    let mut way = Vec::new();
-    for at in 0..kin.len() {
-        let mut next = Some(at as u32);
-        while let Some(at) = next
-            && let Some(seen) = seen.get_mut(at as usize).filter(|seen| !**seen)
-        {
-            *seen = true;
-            way.push(at);
-            next = kin.get(at as usize).and_then(|kin| kin.within);
-        }
-        order.extend(way.drain(..).rev());
-    }
-    order
+/// Whether two calls have one parent, or are in traces of their own, of which at least one has nothing else around it.
+fn beside(one: &Kin, other: &Kin) -> bool {
+    if one.turn == other.turn { one.parent == other.parent } else { one.parent == 0 || other.parent == 0 }
 }
 
-/// Whether it has something to be billed.
-fn bears(call: &Call) -> bool {
-    call.has_usage || call.status.has_cost()
-}
-
-/// Whether a call within another tells of the same: the same answer, the same usage, or the same model for as long.
+/// Whether a call within another of its kind tells of the same: the same answer, the same usage, or the same model for as
+/// long; of a tool: the same one, not asked for something else.
 fn agree(outer: &Call, inner: &Call) -> bool {
-    if outer.response_id != 0 && outer.response_id == inner.response_id {
-        return true;
+    if outer.operation == Operation::Tool {
+        let other_id = differ(outer.response_id, inner.response_id);
+        let other_arguments = outer.scope == inner.scope && differ(outer.request, inner.request);
+        let same_arguments = outer.request != 0 && outer.request == inner.request;
+        let same_name = outer.tool == inner.tool && outer.tool != NO_NAME;
+        return !other_id && (same_arguments || same_name && !other_arguments);
     }
-    let usage = outer.has_usage && inner.has_usage && outer.used == inner.used;
-    usage || same_model(outer, inner) && contained(outer, inner)
+    let answer = outer.response_id != 0 && outer.response_id == inner.response_id;
+    let usage = outer.has_usage && inner.has_usage && same_usage(&outer.used, &inner.used);
+    answer || usage || same_model(outer, inner) && contained(outer, inner)
 }
 
-/// Whether two calls of one model used the same, as far as both tell.
+/// Whether two calls of one model used the same, or two calls of one tool were asked the same, as far as both tell.
 fn alike(one: &Call, other: &Call) -> bool {
-    let usage = !one.has_usage || !other.has_usage || one.used == other.used;
-    usage && one.operation == other.operation && same_model(one, other)
+    if one.operation != other.operation || differ(one.response_id, other.response_id) {
+        return false;
+    }
+    if one.operation == Operation::Tool {
+        return one.tool == other.tool && !differ(one.request, other.request);
+    }
+    let contradict = one.has_usage && other.has_usage && !same_usage(&one.used, &other.used);
+    !contradict && same_model(one, other)
+}
+
+/// Whether two spans tell of equal counts, as far as both tell: nothing is not told.
+fn same_usage(one: &Used, other: &Used) -> bool {
+    let counts = |used: &Used| [used.input, used.output, used.cache_read, used.cache_write, used.reasoning];
+    let mut pairs = counts(one).into_iter().zip(counts(other));
+    let told = one.input != 0 && one.input == other.input || one.output != 0 && one.output == other.output;
+    told && pairs.all(|(one, other)| !differ(one, other))
 }
 
 fn same_model(one: &Call, other: &Call) -> bool {
-    let untold = one.model == 0 || other.model == 0;
-    untold || one.model == other.model || one.asked_model != 0 && one.asked_model == other.asked_model
+    !differ(one.model, other.model) || one.asked_model != 0 && one.asked_model == other.asked_model
+}
+
+/// Whether both are told, and not the same.
+fn differ<N: Default + PartialEq>(one: N, other: N) -> bool {
+    let untold = N::default();
+    one != untold && other != untold && one != other
 }
 
 /// Whether the shorter is within the longer, but for a tenth of it.
 fn contained(one: &Call, other: &Call) -> bool {
     let length = |call: &Call| u128::from(call.end.saturating_sub(call.start));
-    let both = u128::from(one.end.min(other.end).saturating_sub(one.start.max(other.start)));
-    let within = one.start.max(other.start) <= one.end.min(other.end);
-    within && both * 100 >= length(one).min(length(other)) * CONTAINED_PERCENT
-}
-
-/// How much an outcome says: of two spans of a call the one that knows more is believed.
-fn knows(call: &Call) -> u8 {
-    match call.outcome {
-        Outcome::Unknown => 0,
-        Outcome::Errored => 1,
-        Outcome::Abandoned if call.or_broken => 2,
-        _ => 3,
-    }
+    let (start, end) = (one.start.max(other.start), one.end.min(other.end));
+    let both = u128::from(end.saturating_sub(start));
+    start <= end && both * 100 >= length(one).min(length(other)) * CONTAINED_PERCENT
 }

@@ -24,7 +24,7 @@ pub struct Sums {
     pub tokens: TokenSums,
     /// What the billed calls cost together, of those that have a price; `None` where none has.
     pub cost: Option<Attodollars>,
-    /// Of the cost: calls that were truncated, broke, were left or were made again.
+    /// Of the cost: calls that were truncated, failed, broke, were left or were made again.
     pub wasted: Attodollars,
     /// Calls that used something and have no price.
     pub unpriced_calls: u32,

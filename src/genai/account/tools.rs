@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
-use super::call::Call;
+use super::call::{Call, NO_NAME};
 use super::same::Events;
 use super::sums::{Sums, ToolCount};
 use super::{Frame, NameKind};
@@ -44,10 +44,13 @@ pub(super) fn count(
     }
 }
 
-/// The calls of tools in the order of their start, each once: with what any of its spans tells.
+/// The calls of tools in the order of their start, each once: with what any of its spans tells, the outermost first.
 fn made(calls: &[Call], events: &Events) -> Vec<ToolCall> {
+    let mut places: Vec<usize> = (0..calls.len()).collect();
+    places.retain(|at| calls.get(*at).is_some_and(|call| call.operation == Operation::Tool));
+    places.sort_by_cached_key(|at| (events.outside.depth(*at), calls.get(*at).map(Call::rank)));
     let mut by_event: HashMap<usize, ToolCall, RandomState> = HashMap::default();
-    for (at, call) in calls.iter().enumerate().filter(|(_, call)| call.operation == Operation::Tool) {
+    for (at, call) in places.into_iter().filter_map(|at| Some((at, calls.get(at)?))) {
         let own = ToolCall { start: call.start, tool: call.tool, arguments: call.request, failed: call.failed };
         let made = by_event.entry(events.event(at)).or_insert(own);
         made.failed |= call.failed;
@@ -55,9 +58,12 @@ fn made(calls: &[Call], events: &Events) -> Vec<ToolCall> {
         if made.arguments == 0 {
             made.arguments = call.request;
         }
+        if made.tool == NO_NAME {
+            made.tool = call.tool;
+        }
     }
     let mut made: Vec<ToolCall> = by_event.into_values().collect();
-    made.sort_by_key(|call| (call.start, call.tool, call.arguments));
+    made.sort_by_key(|call| (call.start, call.arguments, call.tool));
     made
 }
 

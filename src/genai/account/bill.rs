@@ -1,0 +1,60 @@
+//! Which span of a call is billed. Of several, the one that knows what came out, then the provider's own, then the deepest;
+//! what stands around calls only where none of them tells of usage.
+
+use std::cmp::Reverse;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::Kin;
+use super::call::{Billing, Call};
+use super::same::Events;
+
+// === impl Events ===
+
+impl Events {
+    /// Decides which span of each event is billed.
+    pub(super) fn bill(&self, calls: &mut [Call], kin: &[Kin]) {
+        let covered = self.covered(calls, kin);
+        let mut best: HashMap<usize, usize, RandomState> = HashMap::default();
+        for (at, call) in calls.iter().enumerate() {
+            if bears(call) && covered.get(at) == Some(&false) {
+                let known = best.entry(self.event(at)).or_insert(at);
+                if calls.get(*known).is_some_and(|other| self.weight(at, call) > self.weight(*known, other)) {
+                    *known = at;
+                }
+            }
+        }
+        for (at, call) in calls.iter_mut().enumerate() {
+            call.billing = match best.get(&self.event(at)) {
+                _ if !bears(call) => Billing::Nothing,
+                Some(billed) if *billed == at => Billing::Billed,
+                _ if covered.get(at) == Some(&true) => Billing::Wrapper,
+                _ => Billing::Repeated,
+            };
+        }
+    }
+
+    /// How well a span of an event tells of it.
+    pub(super) fn weight(&self, at: usize, call: &Call) -> impl Ord + use<> {
+        let told = (call.has_usage, call.used.output > 0, call.native);
+        (told, self.outside.depth(at), Reverse(call.rank()))
+    }
+
+    /// By call: it stands around calls that bear usage of their own.
+    fn covered(&self, calls: &[Call], kin: &[Kin]) -> Vec<bool> {
+        let mut below = vec![false; calls.len()];
+        for at in self.outside.order().rev() {
+            let usage = below.get(at) == Some(&true) || calls.get(at).is_some_and(|call| call.has_usage);
+            let outer = kin.get(at).and_then(|kin| kin.within).and_then(|outer| below.get_mut(outer as usize));
+            outer.into_iter().for_each(|outer| *outer |= usage);
+        }
+        let around = |(at, call): (usize, &Call)| call.wrapper || call.operation.is_wrapper() || self.is_around(at);
+        calls.iter().enumerate().zip(below).map(|(call, below)| below && around(call)).collect()
+    }
+}
+
+/// Whether it has something to be billed.
+fn bears(call: &Call) -> bool {
+    call.has_usage || call.status.has_cost()
+}
