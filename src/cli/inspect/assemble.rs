@@ -90,7 +90,8 @@ impl Assembly {
 /// The configuration without what would split a session.
 fn unbounded(config: &config::Sessions) -> config::Sessions {
     config::Sessions {
-        settle: EVER,
+        // What is there at the end is all there is: a trace that is whole is so at once.
+        settle: Duration::ZERO,
         idle_timeout: EVER,
         trace_timeout: EVER,
         max_duration: EVER,

@@ -68,9 +68,11 @@ impl Row {
 
     /// What is to be said below it.
     pub(super) fn notes(&self) -> Vec<Note> {
-        let error = self.error.iter().filter(|error| !error.is_empty());
-        let mut notes: Vec<Note> = error.map(|error| Note { text: error.clone(), tone: Tone::Bad }).collect();
-        notes.extend(self.told.iter().flat_map(|told| told.notes(self.error.is_some())));
-        notes
+        let error = self.error.as_deref().unwrap_or_default();
+        match &self.told {
+            Some(told) => told.notes(error),
+            None if error.is_empty() => Vec::new(),
+            None => vec![Note { text: error.into(), tone: Tone::Bad }],
+        }
     }
 }

@@ -157,20 +157,21 @@ impl Told {
         self.failed || self.outcome().is_some_and(is_failure)
     }
 
-    /// What there is to say of it, line by line; its error is left out where it `has_error` that is told already.
-    pub(super) fn notes(&self, has_error: bool) -> Vec<Note> {
+    /// What there is to say of it, line by line, with what the span says of its `error`.
+    pub(super) fn notes(&self, error: &str) -> Vec<Note> {
         let mut notes = Vec::new();
         let mut note = |tone, text: String| notes.push(Note { text, tone });
         let parts = self.parts();
         if !parts.is_empty() {
             note(Tone::Plain, parts.join(" · "));
         }
+        if !error.is_empty() {
+            note(Tone::Bad, error.into());
+        } else if self.operation == Operation::Tool && self.failed {
+            note(Tone::Bad, format!("it failed: {}", self.error_type));
+        }
         if let Some((outcome, why)) = &self.ending {
             note(tone(*outcome), format!("{}: {why}", outcome.name()));
-        }
-        if self.operation == Operation::Tool && self.failed && !has_error {
-            let name = if self.tool.is_empty() { "the tool" } else { &self.tool };
-            note(Tone::Bad, format!("{name} failed: {}", self.error_type));
         }
         if self.again {
             note(Tone::Odd, "called again with the same arguments".into());
@@ -249,3 +250,6 @@ impl Tone {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
