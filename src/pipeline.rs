@@ -233,16 +233,7 @@ fn write(receiver: &Receiver<Kept>, enricher: &Enricher, exporters: &Exporters) 
 
 fn compile(config: &Config, prices: Arc<Prices>) -> Result<Compiled, Problems> {
     let mut problems = Problems::default();
-    let conventions = match &config.sessions.conventions {
-        None => Ok(Conventions::embedded()),
-        Some(path) => match std::fs::read_to_string(path) {
-            Ok(text) => Conventions::parse(&text, &path.display().to_string()),
-            Err(error) => {
-                let text = format!("cannot read {}: {error}", path.display());
-                Err(Problems::from(Sourced::from("").problem("sessions.conventions", 0, 0, text)))
-            }
-        },
-    };
+    let conventions = conventions(&config.sessions);
     let conventions = conventions.unwrap_or_else(|wrong| {
         wrong.iter().cloned().for_each(|problem| problems.push(problem));
         Conventions::default()
@@ -260,6 +251,23 @@ fn compile(config: &Config, prices: Arc<Prices>) -> Result<Compiled, Problems> {
             }
             Err(problems)
         }
+    }
+}
+
+/// The convention table that is configured.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn conventions(config: &config::Sessions) -> Result<Conventions, Problems> {
+    match &config.conventions {
+        None => Ok(Conventions::embedded()),
+        Some(path) => match std::fs::read_to_string(path) {
+            Ok(text) => Conventions::parse(&text, &path.display().to_string()),
+            Err(error) => {
+                let text = format!("cannot read {}: {error}", path.display());
+                Err(Problems::from(Sourced::from("").problem("sessions.conventions", 0, 0, text)))
+            }
+        },
     }
 }
 

@@ -48,9 +48,16 @@ fn a_demo_balances_and_shows_what_it_kept() {
     let all = numbers(line("all sessions "));
     assert!(all[0] + all[1] >= 200, "{all:?}");
     assert_eq!(numbers(line("in "))[0], all[0] + all[1]);
-    let failed = numbers(line("failed "));
-    assert!(failed[0] > 0 && failed[1] == 0, "{failed:?}");
+    let broken = numbers(line("mid-stream "));
+    assert!(broken[0] > 0 && broken[1] == 0, "{broken:?}");
     assert_eq!(numbers(line("embeddings "))[0], 0);
+
+    // What the sessions tell: each of those that were kept for a stream that broke has one.
+    assert!(line("cost ").contains(" together, $"), "{out}");
+    assert!(line("first token ").contains(" at the slowest ("), "{out}");
+    let streams = numbers(line("broken  "));
+    assert!(streams[0] >= broken[0] && streams[1] >= broken[0], "{streams:?}");
+    assert!(out.contains("  broken: "), "the drawn session says why\n{out}");
 
     // The drawn session says itself why it was kept.
     assert!(line("decision ").contains("rule ") && line("session ").contains("id "), "{out}");

@@ -3,8 +3,10 @@
 
 mod check;
 mod demo;
+mod inspect;
 mod price;
 mod run;
+mod show;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -24,7 +26,7 @@ enum Exit {
     Fine = 0,
     /// The configuration is wrong, or the start failed.
     Failed = 1,
-    /// The command line is wrong.
+    /// The command line is wrong, or what it names cannot be read.
     Usage = 2,
     /// It stopped, with something left undecided or undelivered.
     Left = 3,
@@ -46,6 +48,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Demo(demo::Args),
+    Inspect(inspect::Args),
     Price(price::Args),
 }
 
@@ -57,6 +60,8 @@ Examples:
       tailsieve check tailsieve.yaml
   Receive, decide and send on, until SIGTERM or Ctrl-C:
       tailsieve run --config tailsieve.yaml
+  Sessions out of files of spans, as they would be judged:
+      tailsieve inspect kept.jsonl
   What calls of models cost, one JSON record a line:
       tailsieve price < usage.jsonl
   The second file on top of the first:
@@ -65,7 +70,7 @@ Examples:
 Exit codes:
   0  fine
   1  the configuration or the input is wrong, or the start failed
-  2  the command line is wrong
+  2  the command line is wrong, or a file to be inspected is
   3  stopped, with something left undecided or undelivered
 
 The README that comes with tailsieve explains the configuration, the rules and the metrics.
@@ -77,6 +82,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Cli { command: Command::Run(args) }) => args.run(),
         Ok(Cli { command: Command::Check(args) }) => args.run(),
         Ok(Cli { command: Command::Demo(args) }) => args.run(),
+        Ok(Cli { command: Command::Inspect(args) }) => args.run(),
         Ok(Cli { command: Command::Price(args) }) => args.run(),
         Err(answer) => {
             // Help and version come this way as well; that nobody reads them is no failure.

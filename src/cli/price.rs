@@ -39,7 +39,7 @@ pub(super) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Only {
+pub(super) enum Only {
     Litellm,
     Genai,
 }
@@ -68,7 +68,7 @@ const COUNTS: [&str; 12] = [
 
 impl Args {
     pub(super) fn run(self) -> Exit {
-        let book = match self.load() {
+        let book = match books(&self.book, self.source) {
             Ok(book) => book,
             Err(wrong) => {
                 complain(wrong);
@@ -86,25 +86,27 @@ impl Args {
             }
         }
     }
+}
 
-    fn load(&self) -> Result<PriceBook, String> {
-        let own: Vec<BookFile> = self.book.iter().cloned().map(BookFile::File).collect();
-        let given = PriceBook::load(&own).map_err(|problems| problems.to_string())?;
-        let wanted = |source| match self.source {
-            None => true,
-            Some(Only::Litellm) => source == Source::Litellm,
-            Some(Only::Genai) => source == Source::Genai,
-        };
-        if let Some(other) = given.editions().iter().find(|edition| !wanted(edition.source())) {
-            return Err(format!("{}: is a book of {}, which --source leaves out", other.name(), other.source().name()));
-        }
-        if !given.editions().is_empty() {
-            return Ok(given);
-        }
-        let embedded = [Source::Litellm, Source::Genai].into_iter().filter(|source| wanted(*source));
-        let all: Vec<BookFile> = own.into_iter().chain(embedded.map(BookFile::Embedded)).collect();
-        PriceBook::load(&all).map_err(|problems| problems.to_string())
+/// The price book of `files`, with `--source` only books of that source. Price books replace the embedded ones; own prices
+/// go before all books.
+pub(super) fn books(files: &[PathBuf], only: Option<Only>) -> Result<PriceBook, String> {
+    let own: Vec<BookFile> = files.iter().cloned().map(BookFile::File).collect();
+    let given = PriceBook::load(&own).map_err(|problems| problems.to_string())?;
+    let wanted = |source| match only {
+        None => true,
+        Some(Only::Litellm) => source == Source::Litellm,
+        Some(Only::Genai) => source == Source::Genai,
+    };
+    if let Some(other) = given.editions().iter().find(|edition| !wanted(edition.source())) {
+        return Err(format!("{}: is a book of {}, which --source leaves out", other.name(), other.source().name()));
     }
+    if !given.editions().is_empty() {
+        return Ok(given);
+    }
+    let embedded = [Source::Litellm, Source::Genai].into_iter().filter(|source| wanted(*source));
+    let all: Vec<BookFile> = own.into_iter().chain(embedded.map(BookFile::Embedded)).collect();
+    PriceBook::load(&all).map_err(|problems| problems.to_string())
 }
 
 /// Prices line by line. Gives back how many lines were bad.

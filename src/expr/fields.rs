@@ -53,7 +53,7 @@ pub struct Field<F: 'static> {
     /// What it says.
     pub doc: &'static str,
     /// How it is read.
-    pub(super) read: F,
+    pub(crate) read: F,
 }
 
 /// Reads one field of a session; the second argument is its id as text.

@@ -33,7 +33,7 @@ use crate::otlp::keys::KeyTable;
 use crate::otlp::walk::Visit;
 use eval::Env;
 use tree::Node;
-use value::Value;
+pub(crate) use value::Value;
 
 pub use scan::{MAX_BYTES, MAX_NESTING};
 

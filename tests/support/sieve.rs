@@ -26,6 +26,7 @@ service: {shutdown_timeout: 10s, telemetry: {logs: {encoding: json}, metrics: {e
 /// A configuration that is being made.
 pub struct Builder {
     files: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 /// A running process. Killed when it is let go of.
@@ -54,7 +55,7 @@ pub struct Stopped {
 
 /// A configuration to which parts can be added.
 pub fn new() -> Builder {
-    Builder { files: vec![BASE.into()] }
+    Builder { files: vec![BASE.into()], environment: Vec::new() }
 }
 
 // === impl Builder ===
@@ -63,6 +64,12 @@ impl Builder {
     /// Adds a piece of YAML: mappings are merged, anything else replaces what was there.
     pub fn with(mut self, yaml: impl Into<String>) -> Self {
         self.files.push(yaml.into());
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub fn env(mut self, name: &str, value: impl ToString) -> Self {
+        self.environment.push((name.into(), value.to_string()));
         self
     }
 
@@ -85,6 +92,7 @@ impl Builder {
         let directory = TempDir::new().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_tailsieve"));
         command.arg("run").env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.envs(self.environment);
         for (number, text) in self.files.iter().enumerate() {
             let path = directory.path().join(format!("{number}.yaml"));
             std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();

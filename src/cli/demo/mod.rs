@@ -4,35 +4,39 @@
 //! 2. Recordings of real instrumentations are told again as thousands of sessions (`multiply`), mixed (`mix`) and sent by
 //!    OTLP clients (`client`).
 //! 3. When every session is judged, the pipeline stops, what it exported is read back (`readback`), and the ledger and one
-//!    kept session are shown (`report`, `tree`).
+//!    kept session are shown (`report`), with what the sessions cost and how
+//!    their streams ended (`story`).
 
 mod backend;
 mod client;
 mod mix;
 mod multiply;
-mod paint;
 mod progress;
 mod readback;
 mod recordings;
 mod report;
-mod tree;
+mod story;
 
 use std::fs::{DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Exit, complain, variable};
+use super::show::paint::{Paint, bytes, number};
+use super::{Exit, complain, price, variable};
 use crate::clock::Clock;
 use crate::config::{self, Config, LogEncoding, LogLevel};
+use crate::genai::conventions::Conventions;
+use crate::genai::price::Prices;
 use crate::observe::ledger::Ledger;
 use crate::observe::logs;
 use crate::pipeline::Pipeline;
+use crate::session::Lens;
 use client::{Clients, Sent};
 use mix::Mix;
 use multiply::Ids;
-use paint::{Paint, bytes, number};
 use progress::Progress;
 use readback::Exported;
 use report::{Counts, Outcome};
@@ -96,6 +100,8 @@ impl Args {
         config.exporters.extend(backend);
         let rules = config.sampling.rules.iter().map(|rule| rule.name.clone()).collect();
         let prefix = config.enrich.prefix.clone();
+        let prices = Arc::new(Prices::new(price::books(&[], None)?));
+        let lens = Lens::new(&Conventions::embedded(), &config.sessions, prices);
 
         let pipeline = Pipeline::start(config).map_err(text)?;
         let exported = File::open(scratch.file()).map_err(text)?;
@@ -117,11 +123,11 @@ impl Args {
 
         let ledger = pipeline.ledger().clone();
         let left = pipeline.stop();
-        let exported = Exported::read(exported, &prefix)?;
+        let exported = Exported::read(exported, &prefix, &lens)?;
         progress.say("all sessions are judged, what was exported is read back");
         let counts = Counts::read(&ledger);
         let outcome = Outcome { sent, counts, left, read_back: exported.spans, sending, judging, rules };
-        print(&outcome.lines(&exported.most_telling(), &prefix, Paint::of(&std::io::stdout())));
+        print(&outcome.lines(&exported.sessions(), &prefix, Paint::of(&std::io::stdout())));
         Ok(outcome.is_fine())
     }
 

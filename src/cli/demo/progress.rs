@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use super::paint::{Paint, share_bar};
+use crate::cli::show::paint::{Paint, share_bar};
 
 /// How often the line is written anew.
 const EVERY: Duration = Duration::from_millis(80);

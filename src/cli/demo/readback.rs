@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
-use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message;
-
+use crate::cli::show::row::{Row, Shown};
+use crate::cli::show::told::{Around, Told};
+use crate::genai::price::PriceBook;
+use crate::genai::stream::Outcome;
 use crate::otlp::json::from_json;
+use crate::otlp::span::{SpanView, TraceId};
+use crate::otlp::value::AnyValue;
+use crate::otlp::walk::walk;
+use crate::session::Lens;
 
 /// All that was exported.
 #[derive(Debug, Default)]
@@ -18,33 +20,21 @@ pub(super) struct Exported {
     /// Spans.
     pub(super) spans: u64,
     /// Their traces.
-    traces: HashMap<Vec<u8>, Vec<Row>>,
+    traces: HashMap<TraceId, Vec<Row>>,
 }
 
-/// What is shown of one span.
+/// One session as it was exported.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Row {
-    pub(super) span_id: Vec<u8>,
-    pub(super) parent_id: Vec<u8>,
-    pub(super) name: String,
-    pub(super) service: String,
-    /// Name of its kind.
-    pub(super) kind: &'static str,
-    /// Nanoseconds since the epoch.
-    pub(super) start: u64,
-    pub(super) end: u64,
-    /// What its status says, where that is ERROR.
-    pub(super) error: Option<String>,
-    pub(super) trace_state: String,
-    /// The attributes that were written onto it, without the prefix, in their order.
-    pub(super) written: Vec<(String, String)>,
+pub(super) struct Read<'e> {
+    /// Its id.
+    pub(super) id: &'e str,
+    /// Which burst of its conversation it is.
+    sequence: &'e str,
+    turns: Vec<&'e Vec<Row>>,
 }
 
-/// One session: its traces in the order in which they began.
-#[derive(Debug, Default)]
-pub(super) struct Shown {
-    pub(super) turns: Vec<Vec<Row>>,
-}
+/// Most spans that are read at a glance.
+const READABLE: usize = 16;
 
 // === impl Exported ===
 
@@ -53,35 +43,36 @@ impl Exported {
     ///
     /// # Errors
     /// When the file cannot be read or a line is not OTLP.
-    pub(super) fn read(file: File, prefix: &str) -> Result<Self, String> {
+    pub(super) fn read(file: File, prefix: &str, lens: &Lens) -> Result<Self, String> {
         let mut all = Self::default();
         let mut wire = Vec::new();
         let own = format!("{prefix}.");
+        let book = lens.prices.current();
         for (number, line) in BufReader::new(file).lines().enumerate() {
             let wrong = |error: String| format!("line {} of what was exported: {error}", number + 1);
             let line = line.map_err(|error| wrong(error.to_string()))?;
             wire.clear();
             from_json(line.as_bytes(), &mut wire).map_err(|error| wrong(error.to_string()))?;
-            let request = ExportTraceServiceRequest::decode(&*wire).map_err(|error| wrong(error.to_string()))?;
-            all.add(request, &own);
+            all.add(&wire, &own, lens, &book).map_err(wrong)?;
         }
         Ok(all)
     }
 
-    fn add(&mut self, request: ExportTraceServiceRequest, own: &str) {
-        for resource in request.resource_spans {
-            let attributes = resource.resource.map(|resource| resource.attributes).unwrap_or_default();
-            let service = attributes.iter().find(|attribute| attribute.key == "service.name");
-            let service = service.map(|attribute| text(attribute.value.as_ref())).unwrap_or_default();
-            for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-                self.spans += 1;
-                self.traces.entry(span.trace_id.clone()).or_default().push(Row::new(&span, &service, own));
-            }
-        }
+    fn add(&mut self, request: &[u8], own: &str, lens: &Lens, book: &PriceBook) -> Result<(), String> {
+        let tally = walk(request, &lens.keys, |visit| {
+            let mut row = Row { written: written(&visit.span, own), ..Row::new(visit, lens) };
+            let around = Around { outcome: row.written("stream.outcome"), ..Around::default() };
+            let told = lens.fact_keys.facts(visit).map(|facts| Box::new(Told::new(&facts, around, book)));
+            row.told = told;
+            self.traces.entry(visit.span.trace_id).or_default().push(row);
+        });
+        let tally = tally.map_err(|error| error.to_string())?;
+        self.spans += tally.spans;
+        tally.reason.map_or(Ok(()), Err)
     }
 
-    /// The session that tells most: with errors, and as many spans as are read at a glance.
-    pub(super) fn most_telling(&self) -> Shown {
+    /// The sessions, those that began earlier first.
+    pub(super) fn sessions(&self) -> Vec<Read<'_>> {
         let mut sessions: HashMap<(&str, &str), Vec<&Vec<Row>>> = HashMap::new();
         for rows in self.traces.values() {
             let of = |name| rows.iter().find_map(|row| row.written(name));
@@ -89,66 +80,84 @@ impl Exported {
                 sessions.entry((id, sequence)).or_default().push(rows);
             }
         }
-        let best = sessions.into_iter().max_by_key(|(id, turns)| (worth(turns), *id));
-        let mut turns: Vec<Vec<Row>> = best.map(|(_, turns)| turns).unwrap_or_default().into_iter().cloned().collect();
-        turns.sort_by_key(|rows| rows.iter().map(|row| row.start).min());
-        Shown { turns }
+        let sessions = sessions.into_iter().map(|((id, sequence), turns)| Read { id, sequence, turns });
+        let mut sessions: Vec<Read<'_>> = sessions.collect();
+        sessions.iter_mut().for_each(|read| read.turns.sort_by_key(|rows| start(rows)));
+        sessions.sort_by_key(|read| (read.turns.first().and_then(|rows| start(rows)), read.id, read.sequence));
+        sessions
     }
 }
 
-/// Most spans that are read at a glance.
-const READABLE: usize = 16;
+// === impl Read ===
 
-/// How much a session is worth showing.
-fn worth(turns: &[&Vec<Row>]) -> (bool, bool, usize, usize) {
-    let rows = || turns.iter().flat_map(|rows| rows.iter());
-    let count = rows().count();
-    let errors = rows().filter(|row| row.error.is_some()).count();
-    (errors > 0, count <= READABLE, count.min(READABLE), errors)
-}
-
-// === impl Row ===
-
-impl Row {
-    fn new(span: &Span, service: &str, own: &str) -> Self {
-        const KINDS: [&str; 6] = ["", "internal", "server", "client", "producer", "consumer"];
-        let status = span.status.clone().unwrap_or_default();
-        let of = |key: &str| span.attributes.iter().find(|attribute| attribute.key == key);
-        let written = span
-            .attributes
-            .iter()
-            .filter_map(|KeyValue { key, value, .. }| Some((key.strip_prefix(own)?.to_owned(), text(value.as_ref()))));
-        let error_type = of("error.type").map(|attribute| text(attribute.value.as_ref())).unwrap_or_default();
-        let said = [status.message, error_type].into_iter().find(|text| !text.is_empty());
-        Self {
-            span_id: span.span_id.clone(),
-            parent_id: span.parent_span_id.clone(),
-            name: span.name.clone(),
-            service: service.to_owned(),
-            kind: usize::try_from(span.kind).ok().and_then(|kind| KINDS.get(kind)).copied().unwrap_or_default(),
-            start: span.start_time_unix_nano,
-            end: span.end_time_unix_nano,
-            error: (status.code == 2).then(|| said.unwrap_or_default()),
-            trace_state: span.trace_state.clone(),
-            written: written.collect(),
-        }
+impl Read<'_> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.turns.iter().flat_map(|rows| rows.iter())
     }
 
-    /// The value of an attribute that was written onto the span.
-    pub(super) fn written(&self, name: &str) -> Option<&str> {
-        self.written.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    fn told(&self) -> impl Iterator<Item = (&Row, &Told)> {
+        self.rows().filter_map(|row| Some((row, row.told.as_deref()?)))
+    }
+
+    /// What it cost, in US dollars: as it is written onto its roots, else as its spans have it; `None` where nothing has
+    /// a price.
+    pub(super) fn cost(&self) -> Option<f64> {
+        let of_session = self.rows().find_map(|row| row.written("session.cost_usd")?.parse().ok());
+        let of_span = |(row, told): (&Row, &Told)| match row.written("cost.usd") {
+            Some(cost) => cost.parse().ok(),
+            None => told.cost.filter(|_| told.is_billed()).map(|cost| cost.usd()),
+        };
+        of_session.or_else(|| self.told().filter_map(of_span).reduce(|sum, cost| sum + cost))
+    }
+
+    /// Calls of models.
+    pub(super) fn calls(&self) -> usize {
+        self.told().filter(|(_, told)| told.ending.is_some()).count()
+    }
+
+    /// The longest time to the first token, seconds.
+    pub(super) fn ttft(&self) -> Option<f64> {
+        self.told().filter_map(|(_, told)| told.ttft).max_by(f64::total_cmp)
+    }
+
+    /// Calls whose streams broke; and of those, the ones whose span has no error.
+    pub(super) fn broken(&self) -> (usize, usize) {
+        let broken = || self.told().filter(|(_, told)| told.outcome() == Some(Outcome::Broken));
+        (broken().count(), broken().filter(|(row, _)| row.error.is_none()).count())
+    }
+
+    /// It as it is drawn.
+    pub(super) fn shown(&self) -> Shown {
+        Shown { turns: self.turns.iter().map(|rows| (*rows).clone()).collect() }
+    }
+
+    /// How much it is worth showing: a stream that broke unseen tells most, then one that broke, then errors; and it
+    /// should have as many spans as are read at a glance.
+    pub(super) fn worth(&self) -> (bool, bool, bool, bool, usize, usize) {
+        let count = self.rows().count();
+        let errors = self.rows().filter(|row| row.error.is_some()).count();
+        let (broken, unseen) = self.broken();
+        (count <= READABLE, unseen > 0, broken > 0, errors > 0, count.min(READABLE), errors)
     }
 }
 
-fn text(value: Option<&AnyValue>) -> String {
-    match value.and_then(|value| value.value.as_ref()) {
-        Some(Value::StringValue(text)) => text.clone(),
-        Some(Value::BoolValue(truth)) => truth.to_string(),
-        Some(Value::IntValue(number)) => number.to_string(),
-        Some(Value::DoubleValue(number)) => number.to_string(),
-        Some(Value::ArrayValue(list)) => {
-            list.values.iter().map(|value| text(Some(value))).collect::<Vec<_>>().join(", ")
-        }
-        _ => String::new(),
+fn start(rows: &[Row]) -> Option<u64> {
+    rows.iter().map(|row| row.start).min()
+}
+
+/// The attributes under a prefix.
+fn written(span: &SpanView<'_>, own: &str) -> Vec<(String, String)> {
+    let attributes = span.attributes();
+    attributes.filter_map(|it| Some((it.key.strip_prefix(own)?.to_owned(), text(it.value)))).collect()
+}
+
+fn text(value: AnyValue<'_>) -> String {
+    match value {
+        AnyValue::Str(text) => text.to_owned(),
+        AnyValue::Bool(truth) => truth.to_string(),
+        AnyValue::Int(number) => number.to_string(),
+        AnyValue::Double(number) => number.to_string(),
+        AnyValue::Array(_) => value.items().map(text).collect::<Vec<_>>().join(", "),
+        AnyValue::Empty | AnyValue::Bytes(_) | AnyValue::KvList(_) => String::new(),
     }
 }

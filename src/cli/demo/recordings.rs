@@ -51,6 +51,10 @@ pub(super) const RECORDINGS: &[Recording] = &[
     recording!(4, "oi_openai-sse_error"),
     recording!(4, "langgraph-sse_error"),
     recording!(4, "traceloop-sse_error"),
+    // And streams that broke while their spans have no error.
+    recording!(4, "pydantic_ai-break_stream"),
+    recording!(4, "vercel_ai-sse_error"),
+    recording!(4, "ollm_openai-wrapped_break"),
     recording!(3, "vercel_ai-e500"),
     // Errors that the agent recovered from.
     recording!(5, "vercel_ai-retry429"),

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::client::Sent;
-use super::paint::{Paint, bytes, clip, number, percent, rate, share_bar};
-use super::readback::{Row, Shown};
-use super::tree;
+use super::readback::Read;
+use super::story;
+use crate::cli::show::paint::{Paint, bytes, clip, number, percent, rate, share_bar};
+use crate::cli::show::row::{Row, Shown};
+use crate::cli::show::tree;
 use crate::flow::Reason;
 use crate::observe::ledger::{LaneCounts, Ledger, ShardCounts, Spans, Verdicts};
 use crate::pipeline::Left;
@@ -132,14 +134,20 @@ impl Outcome {
     }
 
     /// All of it, as lines.
-    pub(super) fn lines(&self, session: &Shown, prefix: &str, paint: Paint) -> Vec<String> {
+    pub(super) fn lines(&self, sessions: &[Read<'_>], prefix: &str, paint: Paint) -> Vec<String> {
+        let telling = sessions.iter().max_by_key(|read| read.worth()).map(Read::shown).unwrap_or_default();
         let parts = [
             self.rule_lines(paint),
             self.flow_lines(paint),
             self.ledger_lines(paint),
-            session_lines(session, prefix, paint),
+            story::lines(sessions, paint),
+            session_lines(&telling, prefix, paint),
         ];
-        parts.into_iter().flat_map(|lines| std::iter::once(String::new()).chain(lines)).collect()
+        parts
+            .into_iter()
+            .filter(|lines| !lines.is_empty())
+            .flat_map(|lines| std::iter::once(String::new()).chain(lines))
+            .collect()
     }
 
     fn rule_lines(&self, paint: Paint) -> Vec<String> {

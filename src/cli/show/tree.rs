@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::paint::{Paint, clip, span_bar, time};
-use super::readback::{Row, Shown};
+use super::row::{Row, Shown};
+use super::told::Note;
 
 /// Columns of everything.
 const WIDTH: usize = 96;
@@ -26,7 +27,7 @@ struct Drawing<'a> {
 }
 
 /// The lines of `session`, at most 100 columns wide.
-pub(super) fn draw(session: &Shown, paint: Paint) -> Vec<String> {
+pub(in crate::cli) fn draw(session: &Shown, paint: Paint) -> Vec<String> {
     let all = || session.turns.iter().flatten();
     let begin = all().map(|row| row.start).min().unwrap_or_default();
     let end = all().map(|row| row.end).max().unwrap_or_default();
@@ -77,10 +78,10 @@ impl Drawing<'_> {
         self.line(row, &format!("{lead}{own}"));
         let lead = format!("{lead}{below}");
         let children = self.places(|child| child.parent_id == row.span_id && child.span_id != row.span_id);
-        if let Some(error) = row.error.as_deref().filter(|error| !error.is_empty()) {
-            let rail = if children.is_empty() { "  " } else { "│ " };
-            let error = clip(error, WIDTH.saturating_sub(lead.chars().count() + 2));
-            self.lines.push(format!("{}{}", self.paint.dim(&format!("{lead}{rail}")), self.paint.red(&error)));
+        let rail = if children.is_empty() { "  " } else { "│ " };
+        for Note { text, tone } in row.notes() {
+            let text = clip(&text, WIDTH.saturating_sub(lead.chars().count() + 2));
+            self.lines.push(format!("{}{}", self.paint.dim(&format!("{lead}{rail}")), tone.paint(self.paint, &text)));
         }
         let last = children.len().saturating_sub(1);
         for (number, child) in children.into_iter().enumerate() {
@@ -91,7 +92,8 @@ impl Drawing<'_> {
 
     fn line(&mut self, row: &Row, lead: &str) {
         let lead = clip(lead, NAME / 2);
-        let mark = if row.error.is_some() { " ✗" } else { "" };
+        let wrong = row.went_wrong();
+        let mark = if wrong { " ✗" } else { "" };
         let room = NAME.saturating_sub(lead.chars().count() + mark.len().min(2));
         let name = clip(&row.name, room);
         let fill = " ".repeat(room - name.chars().count());
@@ -101,11 +103,11 @@ impl Drawing<'_> {
         self.lines.push(format!(
             "{}{}{}{fill} {} {} {} {:>7}",
             paint.dim(&lead),
-            if row.error.is_some() { paint.red(&name) } else { paint.bold(&name) },
+            if wrong { paint.red(&name) } else { paint.bold(&name) },
             paint.red(mark),
             paint.dim(&format!("{:<KIND$}", row.kind)),
             format_args!("{:<SERVICE$}", clip(&row.service, SERVICE)),
-            if row.error.is_some() { paint.red(&bar) } else { paint.cyan(&bar) },
+            if wrong { paint.red(&bar) } else { paint.cyan(&bar) },
             time(row.end.saturating_sub(row.start)),
         ));
     }

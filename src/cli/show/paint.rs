@@ -5,15 +5,15 @@ use std::time::Duration;
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Paint {
-    pub(super) colored: bool,
+pub(in crate::cli) struct Paint {
+    pub(in crate::cli) colored: bool,
 }
 
 // === impl Paint ===
 
 impl Paint {
     /// Colours when `stream` is a terminal that has them, unless `NO_COLOR` is set (<https://no-color.org>).
-    pub(super) fn of(stream: &impl IsTerminal) -> Self {
+    pub(in crate::cli) fn of(stream: &impl IsTerminal) -> Self {
         let is = |name: &str, wanted: fn(&str) -> bool| std::env::var(name).is_ok_and(|value| wanted(&value));
         let unwanted = is("NO_COLOR", |value| !value.is_empty()) || is("TERM", |value| value == "dumb");
         Self { colored: stream.is_terminal() && !unwanted }
@@ -24,34 +24,38 @@ impl Paint {
         if visible { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    pub(super) fn bold(self, text: &str) -> String {
+    pub(in crate::cli) fn bold(self, text: &str) -> String {
         self.with("1", text)
     }
 
-    pub(super) fn dim(self, text: &str) -> String {
+    pub(in crate::cli) fn dim(self, text: &str) -> String {
         self.with("2", text)
     }
 
-    pub(super) fn red(self, text: &str) -> String {
+    pub(in crate::cli) fn red(self, text: &str) -> String {
         self.with("31", text)
     }
 
-    pub(super) fn green(self, text: &str) -> String {
+    pub(in crate::cli) fn green(self, text: &str) -> String {
         self.with("32", text)
     }
 
-    pub(super) fn cyan(self, text: &str) -> String {
+    pub(in crate::cli) fn yellow(self, text: &str) -> String {
+        self.with("33", text)
+    }
+
+    pub(in crate::cli) fn cyan(self, text: &str) -> String {
         self.with("36", text)
     }
 
     /// A check mark or a cross.
-    pub(super) fn mark(self, good: bool) -> String {
+    pub(in crate::cli) fn mark(self, good: bool) -> String {
         if good { self.green("✓") } else { self.red("✗") }
     }
 }
 
 /// `1,234,567`
-pub(super) fn number(number: u64) -> String {
+pub(in crate::cli) fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
     for (place, digit) in digits.chars().enumerate() {
@@ -64,7 +68,7 @@ pub(super) fn number(number: u64) -> String {
 }
 
 /// `12.3 MB`
-pub(super) fn bytes(bytes: u64) -> String {
+pub(in crate::cli) fn bytes(bytes: u64) -> String {
     let mut value = bytes as f64;
     for unit in ["B", "kB", "MB", "GB"] {
         if value < 1000.0 {
@@ -76,7 +80,7 @@ pub(super) fn bytes(bytes: u64) -> String {
 }
 
 /// `3.1 %` of the whole.
-pub(super) fn percent(part: u64, whole: u64) -> String {
+pub(in crate::cli) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "-".into();
     }
@@ -84,7 +88,7 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
 }
 
 /// `850 ms`, `2.13 s`
-pub(super) fn time(nanos: u64) -> String {
+pub(in crate::cli) fn time(nanos: u64) -> String {
     match nanos {
         0..1_000_000 => format!("{} µs", nanos / 1_000),
         1_000_000..1_000_000_000 => format!("{} ms", nanos / 1_000_000),
@@ -92,13 +96,22 @@ pub(super) fn time(nanos: u64) -> String {
     }
 }
 
+/// `$12.34`, `$0.0123`, `$0.000123`: small amounts with more digits.
+pub(in crate::cli) fn usd(dollars: f64) -> String {
+    match dollars {
+        1.0.. => format!("${dollars:.2}"),
+        0.01.. => format!("${dollars:.4}"),
+        _ => format!("${dollars:.6}"),
+    }
+}
+
 /// `count` in a second, over `time`.
-pub(super) fn rate(count: u64, time: Duration) -> u64 {
+pub(in crate::cli) fn rate(count: u64, time: Duration) -> u64 {
     (count as f64 / time.as_secs_f64().max(1e-3)) as u64
 }
 
 /// Text of one line without control characters, cut to `width` characters.
-pub(super) fn clip(text: &str, width: usize) -> String {
+pub(in crate::cli) fn clip(text: &str, width: usize) -> String {
     let clean = |char: char| if char.is_control() { ' ' } else { char };
     if text.chars().count() <= width {
         return text.chars().map(clean).collect();
@@ -108,7 +121,7 @@ pub(super) fn clip(text: &str, width: usize) -> String {
 }
 
 /// A line of `width` characters, filled from `from` to `to` of 0 to 1; at least one character is.
-pub(super) fn span_bar(from: f64, to: f64, width: usize) -> String {
+pub(in crate::cli) fn span_bar(from: f64, to: f64, width: usize) -> String {
     let at = |part: f64| (part.clamp(0.0, 1.0) * width as f64).round() as usize;
     let begin = at(from).min(width.saturating_sub(1));
     let end = at(to).clamp(begin + 1, width.max(begin + 1));
@@ -116,7 +129,7 @@ pub(super) fn span_bar(from: f64, to: f64, width: usize) -> String {
 }
 
 /// A bar of `part` of `whole`, in eighths of `width` characters.
-pub(super) fn share_bar(part: u64, whole: u64, width: usize) -> String {
+pub(in crate::cli) fn share_bar(part: u64, whole: u64, width: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let filled = (part as f64 / whole.max(1) as f64).clamp(0.0, 1.0) * width as f64 * 8.0;
     // What is there at all is seen.
@@ -134,6 +147,7 @@ mod tests {
         assert_eq!([0, 999, 1_000, 1_234_567].map(number), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0, 999, 1_000, 12_345_678].map(bytes), ["0 B", "999 B", "1.0 kB", "12.3 MB"]);
         assert_eq!([1_500, 85_000_000, 2_130_000_000].map(time), ["1 µs", "85 ms", "2.13 s"]);
+        assert_eq!([0.0, 0.000_123_4, 0.012_34, 12.345].map(usd), ["$0.000000", "$0.000123", "$0.0123", "$12.35"]);
         assert_eq!((percent(1, 8), percent(1, 0)), ("12.5 %".into(), "-".into()));
     }
 

@@ -1,0 +1,77 @@
+//! A session, read again span by span for showing.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::cli::show::row::{Row, Shown};
+use crate::cli::show::told::{Around, Told};
+use crate::flow::{Kept, Session};
+use crate::genai::account::Call;
+use crate::genai::facts::Operation;
+use crate::genai::price::{Attodollars, PriceBook};
+use crate::otlp::walk::revisit;
+use crate::session::Lens;
+
+/// A session with its spans.
+pub(super) struct Inspected {
+    pub(super) session: Box<Session>,
+    pub(super) id: String,
+    pub(super) shown: Shown,
+    /// Trace ids, beside the turns that are shown.
+    pub(super) traces: Vec<String>,
+}
+
+// === impl Inspected ===
+
+impl Inspected {
+    /// Reads the spans of a session. `None` for late ones, whose session was read before.
+    pub(super) fn read(kept: Kept, lens: &Lens, book: &PriceBook) -> Option<Self> {
+        let Kept { session, spans, segments, .. } = kept;
+        let session = session?;
+        let calls: HashMap<u32, &Call> = session.account.calls.iter().map(|call| (call.span, call)).collect();
+        let again = repeated(&session.account.calls);
+        let mut turns: Vec<(String, Vec<Row>)> =
+            session.turns.iter().map(|turn| (turn.trace_id.to_string(), Vec::new())).collect();
+        for (place, span) in spans.iter().enumerate() {
+            let place = place as u32;
+            let segment = segments.get(span.segment as usize).map(|it| it.bytes_from(0)).unwrap_or_default();
+            let row = revisit(segment, span.place(), &lens.keys, |visit| {
+                let around = calls.get(&place).map(|call| Around::from(*call)).unwrap_or_default();
+                let facts = lens.fact_keys.facts(visit);
+                let told = facts.map(|facts| Told { again: again.contains(&place), ..Told::new(&facts, around, book) });
+                Row { told: told.map(Box::new), ..Row::new(visit, lens) }
+            });
+            if let (Some(row), Some((_, rows))) = (row, turns.get_mut(span.turn as usize)) {
+                rows.push(row);
+            }
+        }
+        turns.sort_by_key(|(_, rows)| rows.iter().map(|row| row.start).min());
+        let (traces, turns) = turns.into_iter().unzip();
+        Some(Self { id: session.key.to_string(), session, shown: Shown { turns }, traces })
+    }
+
+    /// What its billed calls cost, of those that have a price.
+    pub(super) fn cost(&self) -> Option<Attodollars> {
+        let told = self.shown.turns.iter().flatten().filter_map(|row| row.told.as_ref());
+        let costs = told.filter(|told| told.is_billed()).filter_map(|told| told.cost);
+        costs.reduce(|sum, cost| Attodollars(sum.0.saturating_add(cost.0)))
+    }
+}
+
+/// The spans of calls of tools with arguments that the same tool was called with before, one call being over when the other
+/// began: what runs side by side may be two spans of one call.
+fn repeated(calls: &[Call]) -> HashSet<u32> {
+    let mut tools: Vec<&Call> =
+        calls.iter().filter(|call| call.operation == Operation::Tool && call.request != 0).collect();
+    tools.sort_by_key(|call| (call.start, call.span));
+    // By tool and arguments, the earliest end of any call so far.
+    let mut over: HashMap<(u16, u64), u64> = HashMap::new();
+    let mut found = HashSet::new();
+    for call in tools {
+        let end = over.entry((call.tool, call.request)).or_insert(u64::MAX);
+        if *end <= call.start {
+            found.insert(call.span);
+        }
+        *end = call.end.min(*end);
+    }
+    found
+}

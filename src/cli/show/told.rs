@@ -1,0 +1,255 @@
+//! What a span says of a call of a model, of a tool, or of what stands around them, to be shown.
+
+use super::paint::{Paint, number, time, usd};
+use crate::genai::account::{Billing, Call};
+use crate::genai::facts::{Facts, FinishReason, Operation};
+use crate::genai::price::{self, Attodollars, PriceBook, Priced, Status, Usage};
+use crate::genai::stream::Outcome;
+use crate::genai::tokens::Tokens;
+
+/// What a span says. A text that was not said is empty.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli) struct Told {
+    pub(in crate::cli) operation: Operation,
+    pub(in crate::cli) provider: String,
+    pub(in crate::cli) request_model: String,
+    pub(in crate::cli) response_model: String,
+    pub(in crate::cli) tool: String,
+    pub(in crate::cli) tokens: Option<Tokens>,
+    /// How pricing went, of what may have a price.
+    pub(in crate::cli) status: Option<Status>,
+    pub(in crate::cli) cost: Option<Attodollars>,
+    pub(in crate::cli) price_key: String,
+    /// Seconds.
+    pub(in crate::cli) ttft: Option<f64>,
+    /// Seconds.
+    pub(in crate::cli) ttc: Option<f64>,
+    /// How a call of a model ended, and why that is said.
+    pub(in crate::cli) ending: Option<(Outcome, String)>,
+    pub(in crate::cli) finish: Vec<&'static str>,
+    pub(in crate::cli) failed: bool,
+    pub(in crate::cli) error_type: String,
+    pub(in crate::cli) prompt_name: String,
+    pub(in crate::cli) prompt_version: String,
+    pub(in crate::cli) region: String,
+    pub(in crate::cli) billing: Billing,
+    /// A call of a tool that was made before with the same arguments.
+    pub(in crate::cli) again: bool,
+}
+
+/// What is known of a span from those around it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::cli) struct Around<'a> {
+    /// Whether it is billed, where an account says so.
+    pub(in crate::cli) billing: Option<Billing>,
+    /// Name of the outcome that its call has in the end.
+    pub(in crate::cli) outcome: Option<&'a str>,
+}
+
+/// A line below a span.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Note {
+    pub(in crate::cli) text: String,
+    pub(in crate::cli) tone: Tone,
+}
+
+/// How a line is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Tone {
+    Plain,
+    Good,
+    /// Of note.
+    Odd,
+    Bad,
+}
+
+/// What a call costs; `None` for what has no price of its own: whatever is no call of a model, and what stands around
+/// calls that are billed themselves.
+fn priced<'b>(book: &'b PriceBook, facts: &Facts<'_>, billing: Billing) -> Option<Priced<'b>> {
+    let own = facts.is_leaf_call() && billing != Billing::Wrapper;
+    (own || billing == Billing::Billed).then(|| book.price(&usage(facts)))
+}
+
+/// What the price book wants to know of a call.
+fn usage<'a>(facts: &Facts<'a>) -> Usage<'a> {
+    let tokens = facts.tokens.map(|tokens| price::Tokens {
+        input_uncached: tokens.input_uncached.unwrap_or(0),
+        cache_read: tokens.cache_read,
+        cache_write_5m: tokens.cache_write,
+        cache_write_1h: tokens.cache_write_1h,
+        output: tokens.output_visible.unwrap_or(0),
+        reasoning: tokens.reasoning,
+        ..price::Tokens::default()
+    });
+    Usage {
+        provider: facts.provider,
+        server_address: facts.server,
+        response_model: facts.response_model,
+        request_model: facts.request_model,
+        service_tier: facts.service_tier,
+        region: facts.region,
+        at: facts.start,
+        tokens,
+        ..Usage::default()
+    }
+}
+
+// === impl Around ===
+
+impl From<&Call> for Around<'_> {
+    fn from(call: &Call) -> Self {
+        Self { billing: Some(call.billing), outcome: Some(call.outcome.name()) }
+    }
+}
+
+// === impl Told ===
+
+impl Told {
+    /// What the facts of a span say, at the prices of `book`.
+    pub(in crate::cli) fn new(facts: &Facts<'_>, around: Around<'_>, book: &PriceBook) -> Self {
+        let billing = around.billing.unwrap_or(match facts.tokens {
+            Some(_) if facts.is_leaf_call() => Billing::Billed,
+            Some(_) => Billing::Wrapper,
+            None => Billing::Nothing,
+        });
+        let priced = priced(book, facts, billing);
+        let ending = facts.ending.map(|ending| {
+            let other = around.outcome.is_some_and(|outcome| outcome != ending.outcome.name());
+            let ending = if other { ending.beneath_a_failure() } else { ending };
+            (ending.outcome, ending.why.to_owned())
+        });
+        Self {
+            operation: facts.operation,
+            provider: facts.provider.into(),
+            request_model: facts.request_model.into(),
+            response_model: facts.response_model.into(),
+            tool: facts.tool.map(|tool| tool.name).unwrap_or_default().into(),
+            tokens: facts.tokens,
+            status: priced.map(|priced| priced.status),
+            cost: priced.and_then(|priced| priced.cost).map(|cost| cost.total),
+            price_key: priced.map(|priced| priced.price_key).unwrap_or_default().into(),
+            ttft: facts.ttft,
+            ttc: facts.ttc,
+            ending,
+            finish: facts.finish.as_slice().iter().copied().map(FinishReason::name).collect(),
+            failed: facts.failed,
+            error_type: facts.error_type.into(),
+            prompt_name: facts.prompt.name.into(),
+            prompt_version: facts.prompt.version.map(|version| version.to_string()).unwrap_or_default(),
+            region: facts.region.into(),
+            billing,
+            again: false,
+        }
+    }
+
+    /// Whether its tokens are billed.
+    pub(in crate::cli) fn is_billed(&self) -> bool {
+        self.billing == Billing::Billed
+    }
+
+    /// How the call of a model ended.
+    pub(in crate::cli) fn outcome(&self) -> Option<Outcome> {
+        self.ending.as_ref().map(|(outcome, _)| *outcome)
+    }
+
+    /// Whether it went wrong, whatever the status of its span.
+    pub(in crate::cli) fn went_wrong(&self) -> bool {
+        self.failed || self.outcome().is_some_and(is_failure)
+    }
+
+    /// What there is to say of it, line by line, with what the span says of its `error`.
+    pub(super) fn notes(&self, error: &str) -> Vec<Note> {
+        let mut notes = Vec::new();
+        let mut note = |tone, text: String| notes.push(Note { text, tone });
+        let parts = self.parts();
+        if !parts.is_empty() {
+            note(Tone::Plain, parts.join(" · "));
+        }
+        if !error.is_empty() {
+            note(Tone::Bad, error.into());
+        } else if self.operation == Operation::Tool && self.failed {
+            note(Tone::Bad, format!("it failed: {}", self.error_type));
+        }
+        if let Some((outcome, why)) = &self.ending {
+            note(tone(*outcome), format!("{}: {why}", outcome.name()));
+        }
+        if self.again {
+            note(Tone::Odd, "called again with the same arguments".into());
+        }
+        match self.billing {
+            Billing::Wrapper => note(Tone::Odd, "not billed (wrapper): what stands in it is".into()),
+            Billing::Repeated => {
+                note(Tone::Odd, "not billed (repeated): another span tells of the same call".into());
+            }
+            Billing::Nothing | Billing::Billed => {}
+        }
+        notes
+    }
+
+    /// Model, tokens, cost and times.
+    fn parts(&self) -> Vec<String> {
+        let mut parts = Vec::new();
+        let model = if self.response_model.is_empty() { &self.request_model } else { &self.response_model };
+        let tool = (self.operation == Operation::Tool).then_some(&self.tool);
+        parts.extend([Some(model), tool].into_iter().flatten().filter(|name| !name.is_empty()).cloned());
+        if let Some(tokens) = &self.tokens {
+            let all = |count: Option<u64>| count.map_or("?".into(), number);
+            let cached = match (tokens.cache_read, tokens.cache_write.saturating_add(tokens.cache_write_1h)) {
+                (0, 0) => String::new(),
+                (read, 0) => format!(" ({} from cache)", number(read)),
+                (0, written) => format!(" ({} to cache)", number(written)),
+                (read, written) => format!(" ({} from cache, {} to it)", number(read), number(written)),
+            };
+            parts.push(format!("{}{cached} in", all(tokens.input())));
+            let reasoning = match tokens.reasoning {
+                0 => String::new(),
+                count => format!(" ({} reasoning)", number(count)),
+            };
+            parts.push(format!("{}{reasoning} out", all(tokens.output())));
+        }
+        match (self.cost, self.status) {
+            (Some(cost), Some(Status::Partial)) => parts.push(format!("{} (partial)", usd(cost.usd()))),
+            (Some(cost), _) => parts.push(usd(cost.usd())),
+            (None, Some(status)) => parts.push(format!("no cost ({})", status.name())),
+            (None, None) => {}
+        }
+        parts.extend(self.ttft.map(|seconds| format!("first token {}", time(nanos(seconds)))));
+        parts
+    }
+}
+
+/// An outcome that nobody has wanted.
+pub(in crate::cli) fn is_failure(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Broken | Outcome::Failed | Outcome::Errored)
+}
+
+/// Seconds in nanoseconds.
+pub(in crate::cli) fn nanos(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
+}
+
+fn tone(outcome: Outcome) -> Tone {
+    match outcome {
+        Outcome::Complete | Outcome::NotStreaming => Tone::Good,
+        Outcome::Unknown => Tone::Plain,
+        Outcome::Truncated | Outcome::Filtered | Outcome::Refused | Outcome::Abandoned => Tone::Odd,
+        Outcome::Broken | Outcome::Failed | Outcome::Errored => Tone::Bad,
+    }
+}
+
+// === impl Tone ===
+
+impl Tone {
+    /// The text in the colour of the tone.
+    pub(in crate::cli) fn paint(self, paint: Paint, text: &str) -> String {
+        match self {
+            Self::Plain => paint.dim(text),
+            Self::Good => paint.green(text),
+            Self::Odd => paint.yellow(text),
+            Self::Bad => paint.red(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
