@@ -95,7 +95,7 @@ impl Lens {
     }
 
     /// What a span says of models, tools or money, at the prices of `book`.
-    pub fn call(&self, visit: &Visit<'_, '_>, frame: Frame<'_>, _book: &PriceBook) -> Option<ArrivedCall> {
+    pub fn call(&self, visit: &Visit<'_, '_>, frame: Frame<'_>, book: &PriceBook) -> Option<ArrivedCall> {
         let facts = self.fact_keys.facts(visit);
         let priced = self.priced(visit, facts.as_ref(), book);
         let outcome = self.ends.told(visit, facts.as_ref());

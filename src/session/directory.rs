@@ -4,19 +4,31 @@
 //! A trace has one session: that of the highest-ranked source, then of the earliest span. What is known may be bettered
 //! later, which raises the binding's version; shards compare versions, and the directory is right where they differ.
 
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::hint::black_box;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::flow::SessionKey;
 use crate::genai::session_keys::{RANK_LINK, RANK_RESOURCE, RANK_TRACE};
 use crate::otlp::span::TraceId;
 
 /// The session of every open and every remembered trace.
-#[derive(Debug, Default)]
 pub struct Directory {
-    traces: DashMap<TraceId, Binding, foldhash::fast::RandomState>,
+    /// Each trace in one of them, so that threads seldom wait for one another.
+    parts: Box<[Part]>,
+    hasher: RandomState,
     shards: u16,
 }
+
+/// A part of the traces, on cache lines of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Part(Mutex<HashTable<(TraceId, Binding)>>);
 
 /// What a trace is bound to.
 #[derive(Clone, Debug)]
@@ -51,12 +63,20 @@ pub struct Bound {
     pub before: Option<SessionKey>,
 }
 
+/// How many parts there are for each shard.
+const PARTS: usize = 8;
+
 // === impl Directory ===
 
 impl Directory {
     /// A directory for `shards` shards.
     pub fn new(shards: u16) -> Self {
-        Self { traces: DashMap::default(), shards: shards.max(1) }
+        let parts = usize::from(shards.max(1)).next_power_of_two() * PARTS;
+        Self {
+            parts: (0..parts).map(|_| Part::default()).collect(),
+            hasher: RandomState::default(),
+            shards: shards.max(1),
+        }
     }
 
     /// The shard that owns a session.
@@ -69,14 +89,16 @@ impl Directory {
     /// Binds a trace as `claim` says, unless it is bound by a better one; a trace without any claim is its own session.
     pub fn bind(&self, trace: TraceId, claim: Option<Claim>) -> Bound {
         let claim = claim.unwrap_or(Claim { key: SessionKey::Trace(trace), rank: RANK_TRACE, start: u64::MAX });
-        match self.traces.entry(trace) {
+        let hash = self.hasher.hash_one(trace);
+        match self.part(hash).entry(hash, |known| known.0 == trace, |known| self.hasher.hash_one(known.0)) {
             Entry::Vacant(place) => {
                 let Claim { key, rank, start } = claim;
-                let binding = place.insert(Binding { key, rank, start, version: 0 }).clone();
+                let binding = Binding { key, rank, start, version: 0 };
+                place.insert((trace, binding.clone()));
                 Bound { binding, before: None }
             }
             Entry::Occupied(mut place) => {
-                let binding = place.get_mut();
+                let binding = &mut place.get_mut().1;
                 let better = (claim.rank, claim.start) < (binding.rank, binding.start);
                 let other = claim.key != binding.key;
                 let mut before = None;
@@ -95,47 +117,87 @@ impl Directory {
     /// Binds a trace to itself whatever its spans say, and says what it is bound to then. A claim of the same session never
     /// undoes it.
     pub fn set_apart(&self, trace: TraceId) -> Binding {
-        let mut place = self.traces.entry(trace).or_insert_with(|| Binding {
-            key: SessionKey::Trace(trace),
-            rank: 0,
-            start: 0,
-            version: 0,
-        });
-        if !place.key.is_trace() {
-            place.version = place.version.wrapping_add(1);
+        let hash = self.hasher.hash_one(trace);
+        let mut part = self.part(hash);
+        let place = part.entry(hash, |known| known.0 == trace, |known| self.hasher.hash_one(known.0));
+        let unbound = Binding { key: SessionKey::Trace(trace), rank: 0, start: 0, version: 0 };
+        let mut place = place.or_insert_with(|| (trace, unbound));
+        let binding = &mut place.get_mut().1;
+        if !binding.key.is_trace() {
+            binding.version = binding.version.wrapping_add(1);
         }
-        (place.key, place.rank, place.start) = (SessionKey::Trace(trace), 0, 0);
-        place.clone()
+        (binding.key, binding.rank, binding.start) = (SessionKey::Trace(trace), 0, 0);
+        binding.clone()
     }
 
     /// What a trace is bound to.
     pub fn get(&self, trace: &TraceId) -> Option<Binding> {
-        self.traces.get(trace).map(|binding| binding.clone())
+        let hash = self.hasher.hash_one(trace);
+        self.part(hash).find(hash, |known| known.0 == *trace).map(|known| known.1.clone())
     }
 
     /// The session that the first of `links` was given by its own spans, as a claim: one step, never by way of another
     /// link or a resource.
     pub fn linked(&self, links: &[TraceId]) -> Option<Claim> {
         links.iter().find_map(|link| {
-            let binding = self.traces.get(link)?;
+            let binding = self.get(link)?;
             let own = binding.rank < RANK_LINK && !binding.key.is_trace();
-            own.then(|| Claim { key: binding.key.clone(), rank: RANK_LINK, start: binding.start })
+            own.then_some(Claim { key: binding.key, rank: RANK_LINK, start: binding.start })
         })
     }
 
     /// Forgets a trace, unless it was bound anew since `version`.
     pub fn forget(&self, trace: &TraceId, version: u32) {
-        self.traces.remove_if(trace, |_, binding| binding.version == version);
+        let hash = self.hasher.hash_one(trace);
+        if let Ok(place) = self.part(hash).find_entry(hash, |known| known.0 == *trace && known.1.version == version) {
+            place.remove();
+        }
     }
 
     /// How many traces it knows.
     pub fn len(&self) -> usize {
-        self.traces.len()
+        let len = |part: &Part| part.0.lock().unwrap_or_else(PoisonError::into_inner).len();
+        self.parts.iter().map(len).sum()
     }
 
     /// Whether it knows none.
     pub fn is_empty(&self) -> bool {
-        self.traces.is_empty()
+        self.len() == 0
+    }
+
+    /// Reads the places of traces that are about to be bound, so that they are in the cache. Done one by one, and with a lock
+    /// between any two, each would be waited for alone; here the processor waits for many at once.
+    pub fn warm(&self, traces: impl Iterator<Item = TraceId>) {
+        let mut places: Vec<(usize, u64, TraceId)> = traces
+            .map(|trace| {
+                let hash = self.hasher.hash_one(trace);
+                (self.part_of(hash), hash, trace)
+            })
+            .collect();
+        places.sort_unstable_by_key(|(part, ..)| *part);
+        for run in places.chunk_by(|one, next| one.0 == next.0) {
+            let Some((_, first, _)) = run.first() else { continue };
+            let part = self.part(*first);
+            let known = run.iter().filter(|(_, hash, trace)| part.find(*hash, |known| known.0 == *trace).is_some());
+            black_box(known.count());
+        }
+    }
+
+    fn part_of(&self, hash: u64) -> usize {
+        // Not the bits that the table itself goes by.
+        (hash >> 32) as usize % self.parts.len().max(1)
+    }
+
+    fn part(&self, hash: u64) -> MutexGuard<'_, HashTable<(TraceId, Binding)>> {
+        #[allow(clippy::indexing_slicing, reason = "taken modulo the length, which is at least one")]
+        let part = &self.parts[self.part_of(hash)];
+        part.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Directory({} traces)", self.len())
     }
 }
 

@@ -71,17 +71,15 @@ impl Open {
     /// Notes that the span will be at `place`; `false` when it is held already, byte by byte. Spans of the same ids are
     /// looked for by their bytes, so that any number of them cost no more than others.
     fn enter(&mut self, span: &SpanRef, place: u32, held: &Held) -> bool {
+        let Some(first) = self.index.get(span.turn, span.span_id) else {
+            self.index.insert(span.turn, span.span_id, place);
+            return true;
+        };
         let (spans, hasher) = (&self.spans, &self.hasher);
         let bytes = |span: &SpanRef| held.bytes(span.segment, span.start, span.len);
         let namesake = |known: &SpanRef| (known.span_id, known.turn) == (span.span_id, span.turn);
         let is = |at: &u32, what: &dyn Fn(&SpanRef) -> bool| spans.get(*at as usize).is_some_and(what);
         let same = |known: &SpanRef| namesake(known) && known.len == span.len && bytes(known) == bytes(span);
-        let hash = hash_of(hasher, span);
-        let Some(first) = self.index.find(hash, |at| is(at, &namesake)) else {
-            let rehash = |at: &u32| spans.get(*at as usize).map_or(0, |span| hash_of(hasher, span));
-            self.index.insert_unique(hash, place, rehash);
-            return true;
-        };
         let content = |span: &SpanRef| std::hash::BuildHasher::hash_one(hasher, bytes(span));
         if is(first, &same) || self.variants.find(content(span), |at| is(at, &same)).is_some() {
             return false;
@@ -93,15 +91,13 @@ impl Open {
 
     /// Where the first span of that id is held.
     pub(super) fn place_of(&self, turn: u32, id: SpanId) -> Option<u32> {
-        let wanted = SpanRef { turn, span_id: id, ..ArrivedSpan::EMPTY.span };
-        let same = |at: &u32| self.spans.get(*at as usize).is_some_and(|span| (span.span_id, span.turn) == (id, turn));
-        self.index.find(hash_of(&self.hasher, &wanted), same).copied()
+        self.index.get(turn, id).copied()
     }
 
     /// Keeps the account of parents that have not come.
     fn fold_parents(&mut self, arrived: &ArrivedSpan) {
         let SpanRef { turn, span_id, parent_id, .. } = arrived.span;
-        if let Some(waiting) = self.missing.remove(&(turn, span_id)) {
+        if let Some(waiting) = self.missing.remove(turn, span_id) {
             self.block(turn, waiting.local, -1);
             // A root whose remote parent came after all is no root.
             let root = self.facts.turns.get_mut(turn as usize).map(|turn| &mut turn.root);
@@ -116,12 +112,18 @@ impl Open {
         if parent_id.is_zero() || self.place_of(turn, parent_id).is_some() {
             return;
         }
-        let Waiting { children, local } = self.missing.entry((turn, parent_id)).or_default();
-        *children += 1;
-        if !arrived.remote_parent && !*local {
-            *local = true;
-            self.block(turn, true, 1);
+        let blocks = !arrived.remote_parent;
+        match self.missing.get_mut(turn, parent_id) {
+            Some(waiting) => {
+                waiting.children += 1;
+                if waiting.local || !blocks {
+                    return;
+                }
+                waiting.local = true;
+            }
+            None => self.missing.insert(turn, parent_id, Waiting { children: 1, local: blocks }),
         }
+        self.block(turn, blocks, 1);
     }
 
     fn block(&mut self, turn: u32, local: bool, by: i32) {
@@ -136,7 +138,7 @@ impl Open {
             open.last = open.last.max(now);
         }
         let local = parent_id.is_zero();
-        let may_be_root = local || (arrived.remote_parent && self.missing.contains_key(&(turn, parent_id)));
+        let may_be_root = local || (arrived.remote_parent && self.missing.get(turn, parent_id).is_some());
         let Some(turn) = self.facts.turns.get_mut(turn as usize) else { return };
         if arrived.start < turn.earliest.0 || turn.earliest.0 == u64::MAX {
             turn.earliest = (arrived.start, place);
@@ -255,8 +257,4 @@ fn name_of<'n>(name: Name, held: &'n Held, segment: u32, lens: &'n Lens, buffer:
             buffer
         }
     }
-}
-
-fn hash_of(hasher: &RandomState, span: &SpanRef) -> u64 {
-    std::hash::BuildHasher::hash_one(hasher, (u64::from_le_bytes(span.span_id.0), span.turn))
 }

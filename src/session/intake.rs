@@ -112,8 +112,14 @@ impl Intake {
     /// Sends each shard its part, then tells the shards of traces that were bound anew.
     fn send(&self, record: &Record, scratch: &mut Scratch) {
         let mut moves = Vec::new();
+        let shards = self.mail.shards();
         let mut parts: Vec<Option<Arrival>> = Vec::new();
-        parts.resize_with(self.mail.shards(), || None);
+        parts.resize_with(shards, || None);
+        let share = |all: usize| all.div_ceil(shards.max(1));
+        let (traces, spans) = (share(scratch.groups.len()), share(scratch.spans.len()));
+        let calls = share(scratch.calls.len());
+        let begin = || Arrival::with_capacity(record, traces, spans, calls);
+        self.directory.warm(scratch.groups.iter().map(|group| group.trace_id));
         // Each group's shard, and where its spans begin in that shard's part.
         let mut targets = Vec::with_capacity(scratch.groups.len());
         for group in scratch.groups.drain(..) {
@@ -127,7 +133,7 @@ impl Intake {
                 moves.push((self.directory.shard_of(&before), Message::Rebind { trace_id, key: key.clone(), version }));
             }
             let links = if bound.binding.may_follow_link() { links } else { Vec::new() };
-            let part = parts.get_mut(usize::from(shard)).map(|part| part.get_or_insert_with(|| Arrival::of(record)));
+            let part = parts.get_mut(usize::from(shard)).map(|part| part.get_or_insert_with(begin));
             let Some(part) = part else { continue };
             targets.push((shard, part.spans.len() as u32));
             part.traces.push(ArrivedTrace { trace_id, key, rank, version, spans, links });
@@ -158,13 +164,13 @@ impl Intake {
 // === impl Arrival ===
 
 impl Arrival {
-    fn of(record: &Record) -> Self {
+    fn with_capacity(record: &Record, traces: usize, spans: usize, calls: usize) -> Self {
         Self {
             record: record.clone(),
             arrived: record.arrived(),
-            traces: Vec::new(),
-            spans: Vec::new(),
-            calls: Vec::new(),
+            traces: Vec::with_capacity(traces),
+            spans: Vec::with_capacity(spans),
+            calls: Vec::with_capacity(calls),
         }
     }
 }

@@ -8,6 +8,7 @@
 //!    is copied [`forward`].
 //! 5. What was judged is [`remembered`] for the spans that come late.
 
+mod by_id;
 mod describe;
 pub mod directory;
 mod early;
@@ -25,6 +26,7 @@ mod remembered;
 mod sessions;
 pub mod shard;
 mod table;
+mod warm;
 mod wheel;
 
 #[cfg(test)]

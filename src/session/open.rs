@@ -1,15 +1,16 @@
 //! An open session: its aggregate, the spans it holds, and when it will be due.
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 
+use super::by_id::ById;
 use crate::clock::{Nanos, nanos};
 use crate::config;
 use crate::flow::{Reason, Session, SessionKey, SpanRef, Turn};
 use crate::genai::account::{Account, Frame};
 use crate::genai::conventions::Glob;
 use crate::otlp::probability::{hash_randomness, trace_randomness};
-use crate::otlp::span::{SpanId, TraceId};
+use crate::otlp::span::TraceId;
 
 /// The waiting times and bounds of sessions, in nanoseconds.
 #[derive(Clone, Debug)]
@@ -33,12 +34,12 @@ pub(super) struct Open {
     /// What settles each turn; beside `facts.turns`.
     pub(super) turns: Vec<OpenTurn>,
     /// Spans by turn and id, the first of each: where a span is held, and whether a parent came.
-    pub(super) index: HashTable<u32>,
+    pub(super) index: ById<u32>,
     /// Spans by their bytes, where others have the same ids.
     pub(super) variants: HashTable<u32>,
     /// Parents that have not come, by turn and id.
-    pub(super) missing: HashMap<(u32, SpanId), Waiting, RandomState>,
-    /// Of `index`.
+    pub(super) missing: ById<Waiting>,
+    /// Of `variants`.
     pub(super) hasher: RandomState,
     /// When its first span arrived, and its last.
     pub(super) arrived: (Nanos, Nanos),
@@ -106,7 +107,7 @@ impl Open {
                 key,
                 sequence,
                 randomness,
-                turns: Vec::new(),
+                turns: Vec::with_capacity(1),
                 spans: 0,
                 bytes: 0,
                 services: Vec::new(),
@@ -121,10 +122,10 @@ impl Open {
                 sums: None,
             },
             spans: Vec::new(),
-            turns: Vec::new(),
-            index: HashTable::new(),
+            turns: Vec::with_capacity(1),
+            index: ById::default(),
             variants: HashTable::new(),
-            missing: HashMap::default(),
+            missing: ById::default(),
             hasher: RandomState::default(),
             arrived: (now, now),
             scheduled: Nanos::MAX,
@@ -140,6 +141,12 @@ impl Open {
         self.turns.push(OpenTurn { version, last: now, blocking: 0, reopened, links: Vec::new() });
         self.continued |= reopened;
         self.turns.len() as u32 - 1
+    }
+
+    /// Makes room for `more` spans.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.spans.reserve(more);
+        self.index.reserve(more);
     }
 
     /// When the session is due by what is known, and why. The earliest of several reasons counts.

@@ -47,6 +47,11 @@ impl<K: Eq + Hash + Clone, V: Clone> Generations<K, V> {
         }
     }
 
+    /// Whether there is an entry at `key`.
+    pub(super) fn has(&self, key: &K) -> bool {
+        self.young.contains_key(key) || self.old.contains_key(key)
+    }
+
     /// The entry at `key`.
     pub(super) fn get(&mut self, key: &K) -> Option<V> {
         if let Some(value) = self.young.get(key) {

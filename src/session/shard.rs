@@ -20,7 +20,7 @@ use super::table::{Table, Ticket};
 use super::wheel::Wheel;
 use crate::clock::{Nanos, SECOND};
 use crate::config;
-use crate::flow::{Arrival, ArrivedCall, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef};
+use crate::flow::{Arrival, ArrivedCall, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef, Text};
 use crate::log::Log;
 use crate::observe::ledger::{ShardCounts, ShardLedger, Spans};
 use crate::otlp::span::TraceId;
@@ -29,6 +29,8 @@ use crate::otlp::span::TraceId;
 const LOOK: Nanos = SECOND / 2;
 /// Up to so many sessions, choosing among them costs so little that it is done every tick when memory is short.
 const FEW: usize = 50_000;
+/// Sessions that are warmed at once: what they have fits into the nearest caches.
+const WARM: usize = 64;
 
 /// What a shard works with.
 pub struct Site {
@@ -113,8 +115,9 @@ impl Shard {
     pub fn tick(&mut self, now: Nanos) {
         let mut up = Vec::new();
         self.wheel.take(now, &mut up);
-        for (ticket, scheduled) in up {
-            self.look_at(ticket, scheduled, now);
+        for some in up.chunks(WARM) {
+            self.warm_sessions(some.iter().map(|(ticket, _)| ticket.index));
+            some.iter().for_each(|(ticket, scheduled)| self.look_at(*ticket, *scheduled, now));
         }
         let due = now.saturating_sub(self.looked) >= LOOK;
         let relief = if due || self.table.len() <= FEW { (self.site.outlets.relief)() } else { 0 };
@@ -156,6 +159,7 @@ impl Shard {
         self.counts.taken += total;
         self.held.add(slot, total.spans as u32, total.bytes);
         spans.iter_mut().for_each(|span| span.span.segment = slot);
+        self.warm_traces(traces.iter().map(|trace| &trace.trace_id));
         let mut rest = spans.as_mut_slice();
         for trace in traces {
             let Some((own, others)) = rest.split_at_mut_checked(trace.spans as usize) else { break };
@@ -259,9 +263,16 @@ impl Shard {
             turn.links.extend(links);
             turn.links.truncate(8);
         }
+        open.reserve(spans.len());
         let mut noted = u32::MAX;
+        let mut service = Text::default();
         for arrived_span in spans {
             arrived_span.span.turn = turn;
+            // Spans of one resource name the same service, at the same place.
+            let named = arrived_span.service;
+            if named == service && arrived_span.span.segment == noted {
+                arrived_span.service = Text::default();
+            }
             let SpanRef { segment, len, .. } = arrived_span.span;
             let call = calls.get(arrived_span.call as usize);
             match open.fold(arrived_span, call, &self.held, &self.site.lens, &mut self.names, arrived.1) {
@@ -272,6 +283,7 @@ impl Shard {
                     continue;
                 }
             }
+            service = named;
             if segment != noted {
                 noted = segment;
                 if let Some(held) = self.held.get_mut(segment) {

@@ -8,7 +8,7 @@ use crate::flow::{Kept, Session};
 use crate::genai::account::Call;
 use crate::genai::facts::Operation;
 use crate::genai::price::{Attodollars, PriceBook};
-use crate::otlp::walk::revisit;
+use crate::otlp::revisit::Revisit;
 use crate::session::Lens;
 
 /// A session with its spans.
@@ -31,10 +31,11 @@ impl Inspected {
         let again = repeated(&session.account.calls);
         let mut turns: Vec<(String, Vec<Row>)> =
             session.turns.iter().map(|turn| (turn.trace_id.to_string(), Vec::new())).collect();
+        let mut reader = Revisit::new(&lens.keys);
         for (place, span) in spans.iter().enumerate() {
             let place = place as u32;
             let segment = segments.get(span.segment as usize).map(|it| it.bytes_from(0)).unwrap_or_default();
-            let row = revisit(segment, span.place(), &lens.keys, |visit| {
+            let row = reader.visit(segment, span.place(), |visit| {
                 let around = calls.get(&place).map(|call| Around::from(*call)).unwrap_or_default();
                 let facts = lens.fact_keys.facts(visit);
                 let told = facts.map(|facts| Told { again: again.contains(&place), ..Told::new(&facts, around, book) });

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use super::show::paint::Paint;
 use super::{Exit, complain, configuration, price};
 use crate::config::Config;
-use crate::genai::price::{PriceBook, Prices};
+use crate::genai::price::Prices;
 use crate::observe::machine;
 use crate::pipeline;
 use crate::session::Lens;
@@ -104,14 +104,17 @@ impl Args {
             false => configuration(&self.config).map_err(|problems| problems.to_string())?,
         };
         let conventions = pipeline::conventions(&config.sessions).map_err(|problems| problems.to_string())?;
-        let prices = Arc::new(Prices::new(self.prices(&config)?));
+        let prices = Arc::new(self.prices(&config)?);
         let lens = Lens::new(&conventions, &config.sessions, prices);
         Ok((config, Arc::new(lens)))
     }
 
-    /// The books of the command line.
-    fn prices(&self, _: &Config) -> Result<PriceBook, String> {
-        price::books(&self.book, None)
+    /// The books of the command line, else those of the configuration.
+    fn prices(&self, config: &Config) -> Result<Prices, String> {
+        match self.book.is_empty() {
+            true => Prices::open(&config.prices).map_err(|problems| problems.to_string()),
+            false => price::books(&self.book, None).map(Prices::new),
+        }
     }
 
     /// Takes all files in. Whether nothing is wrong with them.

@@ -3,9 +3,10 @@
 use super::paint::{Paint, number, time, usd};
 use crate::genai::account::{Billing, Call};
 use crate::genai::facts::{Facts, FinishReason, Operation};
-use crate::genai::price::{self, Attodollars, PriceBook, Priced, Status, Usage};
+use crate::genai::price::{Attodollars, PriceBook, Priced, Status};
 use crate::genai::stream::Outcome;
 use crate::genai::tokens::Tokens;
+use crate::genai::usage::price_facts;
 
 /// What a span says. A text that was not said is empty.
 #[derive(Clone, Debug, Default)]
@@ -67,31 +68,7 @@ pub(in crate::cli) enum Tone {
 /// calls that are billed themselves.
 fn priced<'b>(book: &'b PriceBook, facts: &Facts<'_>, billing: Billing) -> Option<Priced<'b>> {
     let own = facts.is_leaf_call() && billing != Billing::Wrapper;
-    (own || billing == Billing::Billed).then(|| book.price(&usage(facts)))
-}
-
-/// What the price book wants to know of a call.
-fn usage<'a>(facts: &Facts<'a>) -> Usage<'a> {
-    let tokens = facts.tokens.map(|tokens| price::Tokens {
-        input_uncached: tokens.input_uncached.unwrap_or(0),
-        cache_read: tokens.cache_read,
-        cache_write_5m: tokens.cache_write,
-        cache_write_1h: tokens.cache_write_1h,
-        output: tokens.output_visible.unwrap_or(0),
-        reasoning: tokens.reasoning,
-        ..price::Tokens::default()
-    });
-    Usage {
-        provider: facts.provider,
-        server_address: facts.server,
-        response_model: facts.response_model,
-        request_model: facts.request_model,
-        service_tier: facts.service_tier,
-        region: facts.region,
-        at: facts.start,
-        tokens,
-        ..Usage::default()
-    }
+    (own || billing == Billing::Billed).then(|| price_facts(book, facts))
 }
 
 // === impl Around ===

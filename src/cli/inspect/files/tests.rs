@@ -44,9 +44,10 @@ fn every_form_is_told_by_what_is_in_it() {
     let members = [gzip(lines.as_bytes()), gzip(json("c").as_bytes())].concat();
     let marked = [BYTE_ORDER_MARK, json("a").as_bytes()].concat();
     let zstd = zstd::bulk::compress(&wire("a"), 1).unwrap();
+    let plain = json("a");
     let files: [(&[u8], &str); 8] = [
         (&wire("a"), "a"),
-        (json("a").as_bytes(), "a"),
+        (plain.as_bytes(), "a"),
         (pretty.as_bytes(), "a"),
         (lines.as_bytes(), "a b"),
         (&marked, "a"),

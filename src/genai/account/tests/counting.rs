@@ -279,7 +279,7 @@ fn the_outcome_is_said_by_whoever_ranks_first_and_then_by_the_latest() {
     assert_eq!(text(&told, Some("error")).unwrap(), "refunded attribute");
     for pair in [["a", "b"], ["b", "a"]] {
         let mut account = Account::default();
-        pair.map(|outcome| account.ended(5, OutcomeSource::Attribute, outcome, shared));
+        pair.into_iter().for_each(|outcome| account.ended(5, OutcomeSource::Attribute, outcome, shared));
         assert_eq!(account.outcome.unwrap().1, Arc::from("b"), "at once: whichever came first");
     }
     // A finish reason that no span of the last call knows is none.
