@@ -84,7 +84,7 @@ mod tests {
             trace_id: vec![1; 16],
             span_id: vec![id; 8],
             name: format!("span {id}"),
-            attributes: if id % 2 == 0 { attribute("own", id.to_string()) } else { Vec::new() },
+            attributes: if id.is_multiple_of(2) { attribute("own", id.to_string()) } else { Vec::new() },
             ..Span::default()
         };
         let scope = |id: u8| ScopeSpans {
