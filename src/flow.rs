@@ -67,7 +67,7 @@ pub struct Arrival {
     /// Their spans, trace by trace.
     pub spans: Vec<ArrivedSpan>,
     /// What those of them say that speak of models, tools or money.
-    pub calls: Vec<ArrivedCall>,
+    pub calls: ArrivedCalls,
 }
 
 /// One trace of an [`Arrival`].
@@ -119,10 +119,30 @@ pub struct ArrivedSpan {
 pub struct ArrivedCall {
     /// What is kept.
     pub call: Call,
-    /// Names that it gave.
-    pub names: [Name; NameKind::ALL.len()],
+    /// Places of the names that it gave, by their kind; [`NO_NAME`](crate::genai::account::NO_NAME) for none.
+    pub names: [u16; NameKind::ALL.len()],
     /// What it says of how its session ended.
     pub outcome: Option<(OutcomeSource, Name)>,
+}
+
+/// What spans say of models, tools or money, and the names that they gave.
+#[derive(Clone, Debug, Default)]
+pub struct ArrivedCalls {
+    /// What they say.
+    pub list: Vec<ArrivedCall>,
+    /// The names.
+    pub names: Arc<[ArrivedName]>,
+}
+
+/// A name with what it is one of.
+#[derive(Clone, Copy, Debug)]
+pub struct ArrivedName {
+    /// What it is one of.
+    pub kind: NameKind,
+    /// XXH3 of it.
+    pub hash: u64,
+    /// The name, in the segment of the spans that gave it.
+    pub name: Name,
 }
 
 /// A name that a span gave, as the span has it or as the convention table calls it.

@@ -48,8 +48,14 @@ impl<'a, 'k> Revisit<'a, 'k> {
             self.resource.take(self.keys, attribute).ok()?;
         }
         self.scope = ScopeView::default();
-        for scope in fields(message(bytes, place.scope_spans.start)?, scope_spans::SCOPE) {
-            self.scope.merge(scope).ok()?;
+        let mut reader = Reader::new(message(bytes, place.scope_spans.start)?);
+        while let Some(field) = reader.next_field().ok()? {
+            match field.number {
+                scope_spans::SCOPE => self.scope.merge(field.value.bytes(0).ok()?).ok()?,
+                // There may be a thousand spans, and nothing behind them.
+                scope_spans::SPANS if place.spans_last => break,
+                _ => {}
+            }
         }
         Some(())
     }

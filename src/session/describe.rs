@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::naming::Naming;
 use crate::config;
 use crate::expr::Predicates;
 use crate::flow::{ArrivedCall, ArrivedSpan, Name, SpanRef, Text};
-use crate::genai::account::Call;
+use crate::genai::account::{Call, NO_NAME, NameKind};
 use crate::genai::conventions::Conventions;
 use crate::genai::ends::Ends;
 use crate::genai::fact_keys::FactKeys;
@@ -95,7 +98,13 @@ impl Lens {
     }
 
     /// What a span says of models, tools or money, at the prices of `book`.
-    pub fn call(&self, visit: &Visit<'_, '_>, frame: Frame<'_>, book: &PriceBook) -> Option<ArrivedCall> {
+    pub fn call(
+        &self,
+        visit: &Visit<'_, '_>,
+        frame: Frame<'_>,
+        book: &PriceBook,
+        naming: &mut Naming,
+    ) -> Option<ArrivedCall> {
         let facts = self.fact_keys.facts(visit);
         let priced = self.priced(visit, facts.as_ref(), book);
         let outcome = self.ends.told(visit, facts.as_ref());
@@ -106,24 +115,30 @@ impl Lens {
             let mut call =
                 Call { start, end, operation: Operation::Other, ttft: f32::NAN, ttc: f32::NAN, ..Call::default() };
             call.price(priced.as_ref());
-            return speaks.then_some(ArrivedCall { call, names: Default::default(), outcome });
+            return speaks.then_some(ArrivedCall { call, names: [NO_NAME; NameKind::ALL.len()], outcome });
         };
-        let prompt_version = match facts.prompt.version {
-            Some(PromptVersion::Text(text)) => self.name(text, frame),
-            Some(PromptVersion::Number(number)) => Name::Number(number),
-            Some(PromptVersion::Hash(hash)) => Name::Hash(hash),
-            None => Name::None,
-        };
-        let name = |text| self.name(text, frame);
-        let names = [
-            name(facts.model()),
-            name(facts.provider),
-            name(facts.region),
-            name(facts.prompt.name),
-            prompt_version,
-            name(facts.tool.map_or("", |tool| tool.name)),
-            name(facts.agent),
+        let texts = [
+            facts.model(),
+            facts.provider,
+            facts.region,
+            facts.prompt.name,
+            "",
+            facts.tool.map_or("", |tool| tool.name),
+            facts.agent,
         ];
+        let mut names = [NO_NAME; NameKind::ALL.len()];
+        for ((place, text), kind) in names.iter_mut().zip(texts).zip(NameKind::ALL) {
+            if !text.is_empty() {
+                *place = naming.place(kind, xxh3_64(text.as_bytes()), || self.name(text, frame));
+            } else if let (NameKind::PromptVersion, Some(version)) = (kind, facts.prompt.version) {
+                let (hash, name) = match version {
+                    PromptVersion::Text(text) => (xxh3_64(text.as_bytes()), self.name(text, frame)),
+                    PromptVersion::Number(number) => (number as u64, Name::Number(number)),
+                    PromptVersion::Hash(hash) => (hash, Name::Hash(hash)),
+                };
+                *place = naming.place(kind, hash, || name);
+            }
+        }
         let mut call = facts.call();
         call.price(priced.as_ref());
         Some(ArrivedCall { call, names, outcome })
@@ -140,11 +155,17 @@ impl Lens {
         }
     }
 
-    /// Describes a span that is already held, from its bytes in `segment`.
-    pub fn describe_again(&self, span: &SpanRef, segment: &[u8]) -> Option<(ArrivedSpan, Option<ArrivedCall>)> {
+    /// Describes a span that is already held, from its bytes in `segment`, with the names that it gives.
+    pub fn describe_again(
+        &self,
+        span: &SpanRef,
+        segment: &[u8],
+        naming: &mut Naming,
+    ) -> Option<(ArrivedSpan, Option<ArrivedCall>)> {
         let frame = Frame { bytes: segment, offset: 0 };
         let book = self.prices.current();
-        let describe = |visit: &Visit<'_, '_>| (self.describe(visit, frame), self.call(visit, frame, &book));
+        naming.clear();
+        let describe = |visit: &Visit<'_, '_>| (self.describe(visit, frame), self.call(visit, frame, &book, naming));
         let (described, call) = Revisit::new(&self.keys).visit(segment, span.place(), describe)?;
         let (turn, segment) = (span.turn, span.segment);
         Some((ArrivedSpan { span: SpanRef { turn, segment, ..described.span }, ..described }, call))

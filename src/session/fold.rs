@@ -10,7 +10,7 @@ use super::describe::Lens;
 use super::held::Held;
 use super::open::{Open, Waiting};
 use crate::clock::Nanos;
-use crate::flow::{ArrivedCall, ArrivedSpan, Name, Session, SpanRef, Text, TurnRoot};
+use crate::flow::{ArrivedCall, ArrivedCalls, ArrivedName, ArrivedSpan, Name, Session, SpanRef, Text, TurnRoot};
 use crate::genai::account::{Call, NO_NAME, NameKind};
 use crate::genai::facts::PromptVersion;
 use crate::otlp::span::{STATUS_ERROR, SpanId};
@@ -45,7 +45,7 @@ impl Open {
     pub(super) fn fold(
         &mut self,
         arrived: &ArrivedSpan,
-        call: Option<&ArrivedCall>,
+        calls: &ArrivedCalls,
         held: &Held,
         lens: &Lens,
         names: &mut Names,
@@ -60,8 +60,8 @@ impl Open {
         self.fold_parents(arrived);
         self.fold_turn(arrived, place, held, now);
         self.fold_facts(arrived, held, names);
-        if let Some(call) = call {
-            self.fold_call(call, held, lens, names);
+        if let Some(call) = calls.list.get(arrived.call as usize) {
+            self.fold_call(call, &calls.names, held, lens, names);
         }
         self.arrived.1 = self.arrived.1.max(now);
         self.ended |= arrived.ends_session;
@@ -186,14 +186,15 @@ impl Open {
     }
 
     /// Takes what the span that was held last says of models into the account.
-    fn fold_call(&mut self, arrived: &ArrivedCall, held: &Held, lens: &Lens, names: &mut Names) {
+    fn fold_call(&mut self, arrived: &ArrivedCall, given: &[ArrivedName], held: &Held, lens: &Lens, names: &mut Names) {
         let segment = self.spans.last().map_or(u32::MAX, |span| span.segment);
         let account = &mut self.facts.account;
         let mut call = Call { span: self.spans.len() as u32 - 1, ..arrived.call };
         let mut buffer = std::mem::take(&mut names.buffer);
-        for (kind, name) in NameKind::ALL.into_iter().zip(arrived.names) {
-            let name = name_of(name, held, segment, lens, &mut buffer);
-            let place = account.name(kind, name, |name| names.shared(name));
+        for place in arrived.names {
+            let Some(ArrivedName { kind, hash, name }) = given.get(usize::from(place)).copied() else { continue };
+            let make = || names.shared(name_of(name, held, segment, lens, &mut buffer));
+            let place = account.name(kind, hash, make);
             if kind == NameKind::Tool {
                 call.tool = place.unwrap_or(NO_NAME);
             }

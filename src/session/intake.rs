@@ -9,7 +9,10 @@ use hashbrown::HashMap;
 use super::describe::{Frame, Lens};
 use super::directory::{Claim, Directory};
 use super::mail::{Mail, Message};
-use crate::flow::{Arrival, ArrivedCall, ArrivedSpan, ArrivedTrace, Receipt, SessionId, SessionKey};
+use super::naming::Naming;
+use crate::flow::{
+    Arrival, ArrivedCall, ArrivedCalls, ArrivedName, ArrivedSpan, ArrivedTrace, Receipt, SessionId, SessionKey,
+};
 use crate::genai::session_keys::{Candidate, RANK_LINK};
 use crate::log::Record;
 use crate::otlp::span::TraceId;
@@ -49,6 +52,8 @@ struct Scratch {
     spans: Vec<(u32, ArrivedSpan)>,
     /// What they say of models.
     calls: Vec<ArrivedCall>,
+    /// The names that they gave.
+    naming: Naming,
     groups: Vec<Group>,
     by_trace: HashMap<TraceId, u32, foldhash::fast::RandomState>,
     last: Option<(TraceId, u32)>,
@@ -82,7 +87,7 @@ impl Intake {
                 return;
             }
             let mut span = self.lens.describe(visit, frame);
-            if let Some(call) = self.lens.call(visit, frame, &book) {
+            if let Some(call) = self.lens.call(visit, frame, &book, &mut scratch.naming) {
                 span.call = scratch.calls.len() as u32;
                 scratch.calls.push(call);
             }
@@ -118,7 +123,8 @@ impl Intake {
         let share = |all: usize| all.div_ceil(shards.max(1));
         let (traces, spans) = (share(scratch.groups.len()), share(scratch.spans.len()));
         let calls = share(scratch.calls.len());
-        let begin = || Arrival::with_capacity(record, traces, spans, calls);
+        let names: Arc<[ArrivedName]> = scratch.naming.names().into();
+        let begin = || Arrival::with_capacity(record, traces, spans, (calls, &names));
         self.directory.warm(scratch.groups.iter().map(|group| group.trace_id));
         // Each group's shard, and where its spans begin in that shard's part.
         let mut targets = Vec::with_capacity(scratch.groups.len());
@@ -143,8 +149,8 @@ impl Intake {
             let Some((shard, next)) = targets.get_mut(group as usize) else { continue };
             let Some(part) = parts.get_mut(usize::from(*shard)).and_then(Option::as_mut) else { continue };
             if let Some(call) = scratch.calls.get(span.call as usize) {
-                span.call = part.calls.len() as u32;
-                part.calls.push(*call);
+                span.call = part.calls.list.len() as u32;
+                part.calls.list.push(*call);
             }
             if let Some(place) = part.spans.get_mut(*next as usize) {
                 *place = span;
@@ -164,13 +170,18 @@ impl Intake {
 // === impl Arrival ===
 
 impl Arrival {
-    fn with_capacity(record: &Record, traces: usize, spans: usize, calls: usize) -> Self {
+    fn with_capacity(
+        record: &Record,
+        traces: usize,
+        spans: usize,
+        (calls, names): (usize, &Arc<[ArrivedName]>),
+    ) -> Self {
         Self {
             record: record.clone(),
             arrived: record.arrived(),
             traces: Vec::with_capacity(traces),
             spans: Vec::with_capacity(spans),
-            calls: Vec::with_capacity(calls),
+            calls: ArrivedCalls { list: Vec::with_capacity(calls), names: names.clone() },
         }
     }
 }
@@ -181,6 +192,7 @@ impl Scratch {
     fn clear(&mut self) {
         self.spans.clear();
         self.calls.clear();
+        self.naming.clear();
         self.groups.clear();
         self.by_trace.clear();
         self.last = None;

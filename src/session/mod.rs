@@ -20,6 +20,7 @@ mod judge;
 mod kin;
 pub mod mail;
 mod moves;
+mod naming;
 mod open;
 mod outlets;
 mod remembered;
@@ -33,5 +34,6 @@ mod wheel;
 mod tests;
 
 pub use describe::{Frame, Lens};
+pub use naming::Naming;
 pub use outlets::Outlets;
 pub use sessions::Sessions;

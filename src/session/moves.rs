@@ -8,10 +8,12 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::mail::{Message, Moved};
+use super::naming::Naming;
 use super::open::Open;
 use super::shard::{Shard, size};
 use crate::clock::Nanos;
-use crate::flow::{ArrivedCall, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef};
+use crate::flow::{ArrivedCalls, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef};
+use crate::genai::account::NO_NAME;
 use crate::observe::ledger::Spans;
 use crate::otlp::span::TraceId;
 
@@ -69,12 +71,17 @@ impl Shard {
     }
 
     /// Reads held spans again from their segments. What does not read back is let go of and counted as lost.
-    fn read_again(&mut self, spans: &[SpanRef]) -> (Vec<ArrivedSpan>, Vec<ArrivedCall>) {
-        let (mut described, mut calls) = (Vec::with_capacity(spans.len()), Vec::new());
+    fn read_again(&mut self, spans: &[SpanRef]) -> (Vec<ArrivedSpan>, ArrivedCalls) {
+        let (mut described, mut calls, mut names) = (Vec::with_capacity(spans.len()), Vec::new(), Vec::new());
+        let mut naming = Naming::default();
         for span in spans {
-            match self.site.lens.describe_again(span, self.held.segment_bytes(span.segment)) {
+            match self.site.lens.describe_again(span, self.held.segment_bytes(span.segment), &mut naming) {
                 Some((mut span, call)) => {
-                    if let Some(call) = call {
+                    // Each span has names of its own: they stand in its segment.
+                    if let Some(mut call) = call {
+                        let own = |place: u16| u16::try_from(names.len() + usize::from(place)).unwrap_or(NO_NAME);
+                        call.names = call.names.map(|place| if place == NO_NAME { NO_NAME } else { own(place) });
+                        names.extend_from_slice(naming.names());
                         span.call = calls.len() as u32;
                         calls.push(call);
                     }
@@ -86,7 +93,7 @@ impl Shard {
                 }
             }
         }
-        (described, calls)
+        (described, ArrivedCalls { list: calls, names: names.into() })
     }
 
     /// Folds a session anew from its records, without the turn that was taken out of it.
@@ -113,8 +120,7 @@ impl Shard {
         for mut arrived in described {
             if let Some((turn, last)) = numbers.get(&arrived.span.turn) {
                 arrived.span.turn = *turn;
-                let call = calls.get(arrived.call as usize);
-                open.fold(&arrived, call, &self.held, &self.site.lens, &mut self.names, *last);
+                open.fold(&arrived, &calls, &self.held, &self.site.lens, &mut self.names, *last);
             }
         }
         let traces: Vec<TraceId> = open.facts.turns.iter().map(|turn| turn.trace_id).collect();

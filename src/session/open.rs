@@ -147,6 +147,7 @@ impl Open {
     pub(super) fn reserve(&mut self, more: usize) {
         self.spans.reserve(more);
         self.index.reserve(more);
+        self.facts.account.calls.reserve(more);
     }
 
     /// When the session is due by what is known, and why. The earliest of several reasons counts.

@@ -20,7 +20,7 @@ use super::table::{Table, Ticket};
 use super::wheel::Wheel;
 use crate::clock::{Nanos, SECOND};
 use crate::config;
-use crate::flow::{Arrival, ArrivedCall, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef, Text};
+use crate::flow::{Arrival, ArrivedCalls, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef, Text};
 use crate::log::Log;
 use crate::observe::ledger::{ShardCounts, ShardLedger, Spans};
 use crate::otlp::span::TraceId;
@@ -174,7 +174,7 @@ impl Shard {
         &mut self,
         mut trace: ArrivedTrace,
         spans: &mut [ArrivedSpan],
-        calls: &[ArrivedCall],
+        calls: &ArrivedCalls,
         arrived: (Nanos, Nanos),
     ) {
         // The request may know better than this shard where the trace belongs.
@@ -205,7 +205,7 @@ impl Shard {
         &mut self,
         mut trace: ArrivedTrace,
         spans: &mut [ArrivedSpan],
-        calls: &[ArrivedCall],
+        calls: &ArrivedCalls,
         arrived: (Nanos, Nanos),
         judged: Option<JudgedTrace>,
     ) {
@@ -254,7 +254,7 @@ impl Shard {
         turn: u32,
         links: Vec<TraceId>,
         spans: &mut [ArrivedSpan],
-        calls: &[ArrivedCall],
+        calls: &ArrivedCalls,
         arrived: (Nanos, Nanos),
     ) {
         let Some(open) = self.table.get_mut(index) else { return };
@@ -274,8 +274,7 @@ impl Shard {
                 arrived_span.service = Text::default();
             }
             let SpanRef { segment, len, .. } = arrived_span.span;
-            let call = calls.get(arrived_span.call as usize);
-            match open.fold(arrived_span, call, &self.held, &self.site.lens, &mut self.names, arrived.1) {
+            match open.fold(arrived_span, calls, &self.held, &self.site.lens, &mut self.names, arrived.1) {
                 Folded::Held => self.counts.held += Spans::new(1, u64::from(len)),
                 Folded::Duplicate => {
                     self.counts.duplicate += Spans::new(1, u64::from(len));

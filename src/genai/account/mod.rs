@@ -28,8 +28,8 @@ pub use sums::{Named, OutcomeSource, Sums, TokenSums, ToolCount};
 pub struct Account {
     /// One for each span that speaks of models, in the order in which they came.
     pub calls: Vec<Call>,
-    /// Names that they gave, each once, in the order in which they came.
-    pub names: Vec<(NameKind, Arc<str>)>,
+    /// Names that they gave, each once with its hash, in the order in which they came.
+    pub names: Vec<(NameKind, u64, Arc<str>)>,
     /// What was said of how the session ended: the end of the span that said it, what it said, and who that is.
     pub outcome: Option<(u64, Arc<str>, OutcomeSource)>,
 }
@@ -94,15 +94,12 @@ impl NameKind {
 // === impl Account ===
 
 impl Account {
-    /// Where a name stands; `make` makes one that is not there yet. `None` for a name that is empty or one too many.
-    pub fn name(&mut self, kind: NameKind, name: &str, make: impl FnOnce(&str) -> Arc<str>) -> Option<u16> {
-        if name.is_empty() {
-            return None;
-        }
+    /// Where the name of that kind and hash stands; `make` makes one that is not there yet. `None` for one too many.
+    pub fn name(&mut self, kind: NameKind, hash: u64, make: impl FnOnce() -> Arc<str>) -> Option<u16> {
         let mut same_kind = 0;
-        for (at, (known_kind, known)) in self.names.iter().enumerate() {
+        for (at, (known_kind, known, _)) in self.names.iter().enumerate() {
             if *known_kind == kind {
-                if **known == *name {
+                if *known == hash {
                     return u16::try_from(at).ok();
                 }
                 same_kind += 1;
@@ -111,7 +108,7 @@ impl Account {
         if same_kind >= MAX_NAMES {
             return None;
         }
-        self.names.push((kind, make(name)));
+        self.names.push((kind, hash, make()));
         u16::try_from(self.names.len() - 1).ok()
     }
 
@@ -128,6 +125,6 @@ impl Account {
 
     /// Names of one kind.
     fn names_of(&self, kind: NameKind) -> Vec<Arc<str>> {
-        self.names.iter().filter(|(known, _)| *known == kind).map(|(_, name)| name.clone()).collect()
+        self.names.iter().filter(|(known, ..)| *known == kind).map(|(.., name)| name.clone()).collect()
     }
 }

@@ -23,7 +23,7 @@ struct ToolCall {
 /// Counts the calls of tools.
 pub(super) fn count(
     calls: &[Call],
-    names: &[(NameKind, Arc<str>)],
+    names: &[(NameKind, u64, Arc<str>)],
     events: &Events,
     frame: &Frame<'_>,
     sums: &mut Sums,
@@ -68,14 +68,14 @@ fn made(calls: &[Call], events: &Events) -> Vec<ToolCall> {
 }
 
 /// Counts by tool, beside the names of tools.
-fn by_tool(made: &[ToolCall], names: &[(NameKind, Arc<str>)], frame: &Frame<'_>, sums: &mut Sums) {
+fn by_tool(made: &[ToolCall], names: &[(NameKind, u64, Arc<str>)], frame: &Frame<'_>, sums: &mut Sums) {
     let mut counts = vec![ToolCount::default(); names.len()];
     for call in made {
         let Some(count) = counts.get_mut(usize::from(call.tool)) else { continue };
         count.calls += 1;
         count.failures += u32::from(call.failed);
     }
-    for ((_, name), count) in names.iter().zip(counts).filter(|((kind, _), _)| *kind == NameKind::Tool) {
+    for ((.., name), count) in names.iter().zip(counts).filter(|((kind, ..), _)| *kind == NameKind::Tool) {
         if count.failures > 0 {
             sums.failed_tools.push(name.clone());
         }

@@ -55,7 +55,7 @@ impl Told {
     }
 
     fn tool(&mut self, name: &str) -> u16 {
-        self.account.name(NameKind::Tool, name, shared).unwrap()
+        named(&mut self.account, NameKind::Tool, name).unwrap()
     }
 
     /// The same session, its spans in another order.
@@ -141,6 +141,14 @@ fn priced(call: Call, usd: i128) -> Call {
 }
 
 /// A name as it is made.
+fn hash(name: &str) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(name.as_bytes())
+}
+
+fn named(account: &mut Account, kind: NameKind, name: &str) -> Option<u16> {
+    account.name(kind, hash(name), || shared(name))
+}
+
 fn shared(name: &str) -> Arc<str> {
     name.into()
 }
@@ -157,11 +165,10 @@ fn a_call_is_small() {
 #[test]
 fn names_are_kept_once_and_not_without_end() {
     let mut account = Account::default();
-    let first = account.name(NameKind::Tool, "search", shared);
-    assert_eq!(account.name(NameKind::Tool, "search", |_| panic!("made twice")), first);
-    assert_ne!(account.name(NameKind::Agent, "search", shared), first);
-    assert_eq!(account.name(NameKind::Tool, "", shared), None);
-    let taken = (0..1000).filter(|n| account.name(NameKind::Tool, &format!("tool {n}"), shared).is_some()).count();
+    let first = named(&mut account, NameKind::Tool, "search");
+    assert_eq!(account.name(NameKind::Tool, hash("search"), || panic!("made twice")), first);
+    assert_ne!(named(&mut account, NameKind::Agent, "search"), first);
+    let taken = (0..1000).filter(|n| named(&mut account, NameKind::Tool, &format!("tool {n}")).is_some()).count();
     assert_eq!((taken, account.names.len()), (MAX_NAMES - 1, MAX_NAMES + 1));
-    assert_eq!(account.name(NameKind::Tool, "search", shared), first);
+    assert_eq!(named(&mut account, NameKind::Tool, "search"), first);
 }
