@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, unbounded};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest as Request;
-use prost::Message;
+use prost::Message as _;
 use serde_json::Value;
 use support::recordings::{self, Scenario};
 use support::spans::attribute;

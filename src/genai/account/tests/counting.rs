@@ -105,7 +105,8 @@ fn spans_of_one_tool_call_are_one() {
         let sums = told.sums();
         (sums.tool_calls, sums.tool_failures, sums.repeated_tool_calls)
     };
-    let inner = |request, response_id| Call { failed: true, scope: 2, response_id, ..tool_call(0, 1, request) };
+    let inner =
+        |request, response_id| Call { failed: true, scope: 2, response_id, end: 5 * MS, ..tool_call(0, 1, request) };
     assert_eq!(
         count(&|told, outer| {
             told.within(outer, inner(0, 0));
@@ -279,7 +280,7 @@ fn the_outcome_is_said_by_whoever_ranks_first_and_then_by_the_latest() {
     assert_eq!(text(&told, Some("error")).unwrap(), "refunded attribute");
     for pair in [["a", "b"], ["b", "a"]] {
         let mut account = Account::default();
-        pair.map(|outcome| account.ended(5, OutcomeSource::Attribute, outcome, shared));
+        pair.into_iter().for_each(|outcome| account.ended(5, OutcomeSource::Attribute, outcome, shared));
         assert_eq!(account.outcome.unwrap().1, Arc::from("b"), "at once: whichever came first");
     }
     // A finish reason that no span of the last call knows is none.

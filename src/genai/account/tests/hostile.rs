@@ -118,7 +118,6 @@ fn numbers_without_sense_do_no_harm() {
         });
     }
     told.kin.iter_mut().for_each(|kin| kin.turn = u32::MAX);
-    told.kin[0].within = Some(u32::MAX);
     let frame = Frame { turns: &[0, u64::MAX], ..Frame::default() };
     let (sums, _) = told.close_in(&frame);
     assert!(sums.ttft_max.is_some_and(f64::is_finite) && sums.ttc_max.is_some_and(f64::is_finite));
@@ -126,7 +125,9 @@ fn numbers_without_sense_do_no_harm() {
     assert_eq!(sums.context_growth, Some(1.0));
     assert!(sums.context_fill.is_some_and(f64::is_finite));
     assert!(sums.felt_ttft_max().is_none());
-    // Fewer kin than calls, and none.
+    // A place that is none, fewer kin than calls, and none at all.
+    told.kin[0].within = Some(u32::MAX);
+    told.account.close(&told.kin, &frame);
     told.kin.truncate(3);
     told.account.close(&told.kin, &frame);
     told.account.close(&[], &Frame::default());
