@@ -274,12 +274,22 @@ fn deviations() -> Found {
         check_used(&cell, "as it came", used(&stage.sessions(&as_they_came(&scenario))), wanted, &mut found);
         let sessions = stage.sessions(&named(&scenario));
         assert_eq!(sessions.len(), 1, "{cell}");
-        check_used(&cell, "one session", used(&sessions), wanted, &mut found);
+        let got = used(&sessions);
+        check_used(&cell, "one session", got, wanted, &mut found);
+        check_retries(&cell, &sessions[0], got.calls.saturating_sub(wanted.calls), &mut found);
         if let Some(turns) = scenario.label["truth_by_trace"].as_object() {
             check_turns(&cell, turns, &sessions[0], &mut found);
         }
     }
     found
+}
+
+/// Calls beyond those that the application made are attempts, and nothing else is.
+fn check_retries(cell: &str, kept: &Kept, wanted: u32, found: &mut Found) {
+    let retries = kept.session.as_ref().unwrap().sums().retries;
+    if retries != wanted {
+        found.insert((cell.into(), "retries".into()), retries.to_string());
+    }
 }
 
 /// A session of twenty turns, each of which ended as it did.

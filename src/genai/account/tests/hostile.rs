@@ -102,7 +102,7 @@ fn numbers_without_sense_do_no_harm() {
             output: u32::MAX,
             reasoning: u32::MAX,
         };
-        let cost = Attodollars(if at % 3 == 0 { i128::MIN } else { i128::MAX });
+        let cost = Attodollars(i128::MAX - at as i128);
         told.call(Call {
             start,
             end,
@@ -122,7 +122,7 @@ fn numbers_without_sense_do_no_harm() {
     let (sums, _) = told.close_in(&frame);
     assert!(sums.ttft_max.is_some_and(f64::is_finite) && sums.ttc_max.is_some_and(f64::is_finite));
     assert_eq!(sums.tokens.input, u64::from(u32::MAX) * odd.len() as u64 * odd.len() as u64);
-    assert_eq!(sums.context_growth, Some(1.0));
+    assert_eq!((sums.cost, sums.context_growth), (Some(Attodollars(i128::MAX)), Some(1.0)));
     assert!(sums.context_fill.is_some_and(f64::is_finite));
     assert!(sums.felt_ttft_max().is_none());
     // A place that is none, fewer kin than calls, and none at all.
