@@ -27,6 +27,7 @@ use tailsieve::genai::account::TokenSums;
 use tailsieve::genai::conventions::Conventions;
 use tailsieve::genai::facts::Operation;
 use tailsieve::genai::price::{PriceBook, Prices};
+use tailsieve::genai::stream::Outcome;
 use tailsieve::log::{Log, RecordKind};
 use tailsieve::observe::ledger::Ledger;
 use tailsieve::session::directory::Directory;
@@ -276,6 +277,8 @@ fn deviations() -> Found {
         check_retries(&cell, &sessions[0], scenario.label["retried_429"] == true, &mut found);
         if let Some(turns) = scenario.label["truth_by_trace"].as_object() {
             check_turns(&cell, turns, &sessions[0], &mut found);
+        } else {
+            check_end(&cell, &scenario.label, &sessions[0], &mut found);
         }
     }
     found
@@ -286,6 +289,18 @@ fn check_retries(cell: &str, kept: &Kept, retried: bool, found: &mut Found) {
     let retries = kept.session.as_ref().unwrap().sums().retries;
     if retries != u32::from(retried) {
         found.insert((cell.into(), "retries".into()), retries.to_string());
+    }
+}
+
+/// Whether what went wrong is no whole answer, and the last call of what went well has not failed.
+fn check_end(cell: &str, label: &Value, kept: &Kept, found: &mut Found) {
+    let is = |key: &str| label[key] == true;
+    let sums = kept.session.as_ref().unwrap().sums();
+    let left = is("abandoned_by_client") && label["note"].is_null();
+    let ill = is("mid_stream_failure") || is("request_error") || left;
+    let whole = sums.ended(Outcome::Complete) + sums.ended(Outcome::NotStreaming) > 0;
+    if ill && whole || !ill && sums.last_call_failed {
+        found.insert((cell.into(), "end".into()), if ill { "whole" } else { "failed" }.into());
     }
 }
 
