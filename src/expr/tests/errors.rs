@@ -3,10 +3,11 @@ use super::*;
 /// A mistake, the offset of what is wrong (given by what stands there), and what is said about it.
 const MISTAKES: &[(&str, &str, &str)] = &[
     ("session.faild", "faild", "unknown field session.faild: did you mean session.failed?"),
+    ("session.cost > 1", "cost", "unknown field session.cost: did you mean session.cost_usd?"),
     (
-        "session.cost > 1",
-        "cost",
-        "unknown field session.cost; there are id, sequence, turns, spans, services, root_name, duration, failed, error_count, recovered_errors, error_types, status, orphans, bytes, complete",
+        "spans.exists(s, s.events.exists(e, e.reason == 'x'))",
+        "reason",
+        "unknown field e.reason; there are name, attributes",
     ),
     ("session.status.code == 'ok'", "status", "session.status is a string, it has no fields"),
     ("sesion.failed", "sesion", "unknown name `sesion`: did you mean `session`?"),

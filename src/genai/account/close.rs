@@ -117,7 +117,7 @@ fn count_calls(once: &[ModelCall], sums: &mut Sums) {
     sums.last_call_failed = once.last().is_some_and(ModelCall::went_wrong);
     let mut inputs = once.iter().map(|call| f64::from(call.best.used.input)).filter(|input| *input > 0.0);
     if let Some(first) = inputs.next() {
-        sums.context_growth = Some(inputs.last().unwrap_or(first) / first);
+        sums.context_growth = Some(inputs.next_back().unwrap_or(first) / first);
     }
     let windows = once.iter().map(|call| &call.best).filter(|call| call.context_window > 0);
     let fill = windows.map(|call| f64::from(call.used.input) / f64::from(call.context_window));

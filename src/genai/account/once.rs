@@ -91,7 +91,8 @@ fn best_first<'c>(calls: &'c [Call], events: &'c Events) -> Vec<(usize, &'c Call
     leaves
 }
 
-/// The events whose request was sent again in their turn, after they had ended: by each instrumentation for itself.
+/// The events whose request was sent again in their turn, after they had ended: by each instrumentation for itself. Texts
+/// that are cut off look the same where the conversation has grown: what they used must agree.
 fn asked_again(calls: &[Call], events: &Events, kin: &[Kin]) -> HashSet<usize, RandomState> {
     let asked = || {
         let asked = leaves(calls, events).filter(|(_, call)| call.request != 0);
@@ -99,13 +100,16 @@ fn asked_again(calls: &[Call], events: &Events, kin: &[Kin]) -> HashSet<usize, R
             Some((events.event(at), (kin.get(at)?.turn, call.scope, call.request, call.asked_model), call))
         })
     };
-    let mut last: HashMap<_, (u64, usize), RandomState> = HashMap::default();
+    let mut last: HashMap<_, (u64, u32, usize), RandomState> = HashMap::default();
     for (event, what, call) in asked() {
-        let latest = last.entry(what).or_insert((call.start, event));
-        *latest = (*latest).max((call.start, event));
+        let latest = last.entry(what).or_default();
+        *latest = (*latest).max((call.start, call.used.input, event));
     }
     let again = asked().filter(|(event, what, call)| {
-        last.get(what).is_some_and(|(start, latest)| latest != event && *start >= call.end)
+        let input = call.used.input;
+        last.get(what).is_some_and(|(start, other, latest)| {
+            latest != event && *start >= call.end && (input == 0 || *other == 0 || input == *other)
+        })
     });
     again.map(|(event, ..)| event).collect()
 }

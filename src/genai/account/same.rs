@@ -145,7 +145,7 @@ impl Events {
         }
     }
 
-    /// A call within a call of its kind: one call when they agree, else the outer one stands around others.
+    /// A call within a call of its kind: one call when they agree. Around several the outer one is none itself.
     fn nested(&mut self, calls: &[Call], places: &[usize]) {
         // By outer call: an event within it, whether there are several, and whether one agrees.
         let mut inside: HashMap<usize, (usize, bool, bool), RandomState> = HashMap::default();
@@ -166,11 +166,11 @@ impl Events {
         for at in places.iter().copied() {
             let Some((_, outer, other)) = self.same_kind_outside(calls, at) else { continue };
             let Some((_, several, agrees)) = inside.get(&outer) else { continue };
-            if !several && *agrees && !other.wrapper {
+            if *several || other.wrapper {
+                self.around.get_mut(outer).into_iter().for_each(|around| *around = true);
+            } else if *agrees {
                 self.join(outer, at);
                 self.mark_echo(at);
-            } else if let Some(around) = self.around.get_mut(outer) {
-                *around = true;
             }
         }
     }

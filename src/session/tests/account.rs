@@ -105,9 +105,8 @@ fn sorted(sums: &Sums) -> String {
     let names = &mut sums.names;
     let lists = [&mut names.models, &mut names.providers, &mut names.regions, &mut names.prompts];
     lists.into_iter().for_each(|list| list.sort());
-    [&mut names.prompt_versions, &mut names.tools, &mut names.agents, &mut sums.failed_tools]
-        .into_iter()
-        .for_each(|list| list.sort());
+    let lists = [&mut names.prompt_versions, &mut names.tools, &mut names.agents, &mut sums.failed_tools];
+    lists.into_iter().for_each(|list| list.sort());
     sums.by_tool.sort_by_key(|count| (count.calls, count.failures));
     sums.felt_ttft.sort_by(f64::total_cmp);
     format!("{sums:?}")

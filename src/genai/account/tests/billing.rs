@@ -62,6 +62,11 @@ fn a_call_around_several_others_is_none_itself() {
     let (sums, billing) = told.close();
     assert_eq!(tokens(&sums), (2, 30, 5));
     assert_eq!(billing[0], Billing::Wrapper);
+    // One of another model, with other usage, is a call of its own: a check of what was asked.
+    let mut told = Told::default();
+    let outer = told.call(llm(0, 100, 30, 5));
+    told.within(outer, Call { model: 8, asked_model: 8, ..llm(1, 9, 10, 2) });
+    assert_eq!(tokens(&told.sums()), (2, 40, 7));
     // Two that are one call again: then the outer one is the same, too.
     let mut told = Told::default();
     let outer = told.call(Call { ttft: 0.01, ..llm(0, 100, 30, 5) });

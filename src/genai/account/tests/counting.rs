@@ -52,6 +52,15 @@ fn a_request_that_is_sent_again_in_its_turn_is_a_retry() {
         parallel.call(asked(5, 0, 10));
     });
     assert_eq!(parallel.sums().retries, 0, "one question asked five times at once");
+    let mut cut_off = Told::default();
+    (1..5).for_each(|at| {
+        cut_off.call(Call { request: 5, ..llm(at * 100, at * 100 + 50, 10 * at as u32, 1) });
+    });
+    assert_eq!(cut_off.sums().retries, 0, "the conversation has grown, and only its beginning was written down");
+    let mut after_a_failure = Told::default();
+    after_a_failure.call(Call { request: 5, outcome: Outcome::Failed, ..untold(0, 10) });
+    after_a_failure.call(asked(5, 20, 30));
+    assert_eq!(after_a_failure.sums().retries, 1);
     let mut other_model = Told::default();
     other_model.call(asked(5, 0, 10));
     other_model.call(Call { asked_model: 8, model: 8, ..asked(5, 20, 30) });
@@ -105,7 +114,8 @@ fn spans_of_one_tool_call_are_one() {
         let sums = told.sums();
         (sums.tool_calls, sums.tool_failures, sums.repeated_tool_calls)
     };
-    let inner = |request, response_id| Call { failed: true, scope: 2, response_id, ..tool_call(0, 1, request) };
+    let inner =
+        |request, response_id| Call { failed: true, scope: 2, response_id, end: 5 * MS, ..tool_call(0, 1, request) };
     assert_eq!(
         count(&|told, outer| {
             told.within(outer, inner(0, 0));

@@ -102,7 +102,7 @@ fn numbers_without_sense_do_no_harm() {
             output: u32::MAX,
             reasoning: u32::MAX,
         };
-        let cost = Attodollars(if at % 3 == 0 { i128::MIN } else { i128::MAX });
+        let cost = Attodollars(i128::MAX - at as i128);
         told.call(Call {
             start,
             end,
@@ -118,15 +118,16 @@ fn numbers_without_sense_do_no_harm() {
         });
     }
     told.kin.iter_mut().for_each(|kin| kin.turn = u32::MAX);
-    told.kin[0].within = Some(u32::MAX);
     let frame = Frame { turns: &[0, u64::MAX], ..Frame::default() };
     let (sums, _) = told.close_in(&frame);
     assert!(sums.ttft_max.is_some_and(f64::is_finite) && sums.ttc_max.is_some_and(f64::is_finite));
     assert_eq!(sums.tokens.input, u64::from(u32::MAX) * odd.len() as u64 * odd.len() as u64);
-    assert_eq!(sums.context_growth, Some(1.0));
+    assert_eq!((sums.cost, sums.context_growth), (Some(Attodollars(i128::MAX)), Some(1.0)));
     assert!(sums.context_fill.is_some_and(f64::is_finite));
     assert!(sums.felt_ttft_max().is_none());
-    // Fewer kin than calls, and none.
+    // A place that is none, fewer kin than calls, and none at all.
+    told.kin[0].within = Some(u32::MAX);
+    told.account.close(&told.kin, &frame);
     told.kin.truncate(3);
     told.account.close(&told.kin, &frame);
     told.account.close(&[], &Frame::default());
