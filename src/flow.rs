@@ -104,6 +104,8 @@ pub struct ArrivedSpan {
     pub remote_parent: bool,
     /// It says that its session is over.
     pub ends_session: bool,
+    /// It may be a call of a model that broke, failed or had an error: it has not been read to the end.
+    pub doubtful: bool,
     /// Its name.
     pub name: Text,
     /// `service.name` of its resource.
@@ -259,6 +261,7 @@ impl ArrivedSpan {
         status: 0,
         remote_parent: false,
         ends_session: false,
+        doubtful: false,
         name: Text { start: 0, len: 0 },
         service: Text { start: 0, len: 0 },
         error_type: Text { start: 0, len: 0 },

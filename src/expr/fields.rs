@@ -52,8 +52,22 @@ pub struct Field<F: 'static> {
     pub unit: &'static str,
     /// What it says.
     pub doc: &'static str,
+    /// What of a session has to be known for it.
+    pub(super) asks: Asks,
     /// How it is read.
     pub(crate) read: F,
+}
+
+/// What of a session has to be known for a field; what nobody asks for is not read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asks {
+    /// Nothing that its spans say of models.
+    #[default]
+    Nothing,
+    /// How its last call of a model ended.
+    LastCall,
+    /// All that they say.
+    Calls,
 }
 
 /// Reads one field of a session; the second argument is its id as text.
@@ -96,7 +110,23 @@ pub const EVENT: &[Field<EventRead>] = &[
 ];
 
 const fn field<F>(name: &'static str, ty: Type, unit: &'static str, doc: &'static str, read: F) -> Field<F> {
-    Field { name, ty, unit, doc, read }
+    Field { name, ty, unit, doc, asks: Asks::Nothing, read }
+}
+
+/// A field that is made of what spans say of models.
+const fn of_calls<F: Copy>(name: &'static str, ty: Type, unit: &'static str, doc: &'static str, read: F) -> Field<F> {
+    Field { name, ty, unit, doc, asks: Asks::Calls, read }
+}
+
+/// A field for which it must be known how the last call of a model ended.
+const fn of_last_call<F: Copy>(
+    name: &'static str,
+    ty: Type,
+    unit: &'static str,
+    doc: &'static str,
+    read: F,
+) -> Field<F> {
+    Field { name, ty, unit, doc, asks: Asks::LastCall, read }
 }
 
 // === impl Type ===

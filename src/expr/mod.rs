@@ -32,6 +32,7 @@ use crate::flow::Session;
 use crate::otlp::keys::KeyTable;
 use crate::otlp::walk::Visit;
 use eval::Env;
+use fields::Asks;
 use tree::Node;
 pub(crate) use value::Value;
 
@@ -54,6 +55,7 @@ pub struct ExprError {
 pub struct Compiler<'k> {
     keys: &'k mut KeyTable,
     predicates: Vec<Node>,
+    asks: Asks,
 }
 
 /// One rule's expression.
@@ -66,6 +68,8 @@ pub struct SessionExpr {
 #[derive(Clone, Debug, Default)]
 pub struct Predicates {
     nodes: Box<[Node]>,
+    /// What the rules ask of sessions beside.
+    pub asks: Asks,
 }
 
 // === impl ExprError ===
@@ -100,7 +104,7 @@ impl std::error::Error for ExprError {}
 impl<'k> Compiler<'k> {
     /// A compiler that adds the attribute keys it needs to `keys`.
     pub fn new(keys: &'k mut KeyTable) -> Self {
-        Self { keys, predicates: Vec::new() }
+        Self { keys, predicates: Vec::new(), asks: Asks::Nothing }
     }
 
     /// Compiles one rule's expression.
@@ -110,12 +114,12 @@ impl<'k> Compiler<'k> {
     pub fn rule(&mut self, text: &str) -> Result<SessionExpr, Vec<ExprError>> {
         scan::scan(text).map_err(|error| vec![error])?;
         let parsed = parse::parse(text)?;
-        check::rule(&parsed, self.keys, &mut self.predicates).map(|node| SessionExpr { node })
+        check::rule(&parsed, self.keys, &mut self.predicates, &mut self.asks).map(|node| SessionExpr { node })
     }
 
     /// What is to be evaluated on every span.
     pub fn finish(self) -> Predicates {
-        Predicates { nodes: self.predicates.into() }
+        Predicates { nodes: self.predicates.into(), asks: self.asks }
     }
 }
 

@@ -163,6 +163,14 @@ impl FactKeys {
         self.words.get(usize::from(number)).map_or("", |word| word)
     }
 
+    /// Whether it may be said of the span, once it is read, that a call of a model broke, failed or had an error: told from
+    /// little, and never `false` of one that did.
+    pub fn may_have_failed(&self, visit: &Visit<'_, '_>) -> bool {
+        let glance = self.sources.glance(visit);
+        let of_a_model = glance.speaks && glance.operation.is_none_or(Operation::is_model_call);
+        of_a_model && (visit.span.status == STATUS_ERROR || glance.failed || !glance.finished)
+    }
+
     /// What kind of operation it is, and whether it stands around others.
     fn operation(&self, visit: &Visit<'_, '_>, gathered: &Gathered<'_>) -> (Operation, bool) {
         let pseudo = gathered.get(Field::Tool).and_then(|found| found.value.as_str());

@@ -4,7 +4,7 @@
 use super::coerce;
 use super::conventions::{Field, Kind, Place, Source, Unit};
 use super::errors::text_of;
-use super::facts::{FinishReasons, Operation};
+use super::facts::{FinishReason, FinishReasons, Operation};
 use super::sources::{EVIDENCE, Sources, Use};
 use crate::otlp::value::AnyValue;
 use crate::otlp::walk::Visit;
@@ -31,6 +31,19 @@ pub(super) struct Gathered<'a> {
     pub(super) reasons: FinishReasons,
 }
 
+/// What is seen of a span at first sight.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Glance {
+    /// It may speak of models.
+    pub(super) speaks: bool,
+    /// The kind of operation, where it is told for certain.
+    pub(super) operation: Option<Operation>,
+    /// There is something that may say that it failed.
+    pub(super) failed: bool,
+    /// There is a finish reason, and it is no error.
+    pub(super) finished: bool,
+}
+
 /// Longest text that may stand for nothing, in bytes.
 const MAX_NOTHING: usize = 64;
 
@@ -48,6 +61,38 @@ impl Sources {
             Gathered { found: [None; Field::COUNT], timed: false, operation: None, reasons: FinishReasons::default() };
         self.attributes(visit, &mut gathered, false);
         EVIDENCE.into_iter().any(|field| gathered.has(field)).then_some(gathered)
+    }
+
+    /// The little that tells whether a span is worth a closer look.
+    pub(super) fn glance(&self, visit: &Visit<'_, '_>) -> Glance {
+        let mut glance = Glance::default();
+        let (mut rank, mut finished, mut unsure) = (u16::MAX, u16::MAX, u16::MAX);
+        for slot in visit.attributes.present() {
+            glance.speaks |= self.evidence.get(slot.index()) == Some(&true);
+            for one in self.of_slot(*slot, false).iter().chain(self.of_slot(*slot, true)) {
+                match (one.field, one.plain) {
+                    (Field::Operation, Some(_)) if one.source < rank => {
+                        let operation = visit.attributes.get(*slot).and_then(|value| self.operation(value));
+                        if let Some((operation, _)) = operation {
+                            (glance.operation, rank) = (Some(operation), one.source);
+                        }
+                    }
+                    // One that only counts on some spans may be the one that counts here.
+                    (Field::Operation, None) => (glance.operation, rank) = (None, 0),
+                    (Field::Failed, _) => glance.failed = true,
+                    (Field::FinishReasons, plain) => {
+                        let value = visit.attributes.get(*slot).filter(|_| plain.is_some());
+                        match value.and_then(|value| self.finish_reasons(value).gravest()) {
+                            Some(reason) if reason != FinishReason::Error => finished = finished.min(one.source),
+                            _ => unsure = unsure.min(one.source),
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        glance.finished = finished < unsure;
+        glance
     }
 
     /// What was left, now that the kind of operation is known.

@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::naming::Naming;
 use crate::config;
 use crate::expr::Predicates;
+use crate::expr::fields::Asks;
 use crate::flow::{ArrivedCall, ArrivedSpan, Name, SpanRef, Text};
 use crate::genai::account::{Call, NO_NAME, NameKind};
 use crate::genai::conventions::Conventions;
@@ -90,11 +91,17 @@ impl Lens {
             status: span.status,
             remote_parent: span.has_remote_parent(),
             ends_session: self.session_keys.ends_session(visit),
+            doubtful: self.predicates.asks == Asks::LastCall && self.fact_keys.may_have_failed(visit),
             name: frame.text(span.name),
             service: frame.text(self.session_keys.service(visit)),
             error_type: frame.text(error_type),
             incoming_rv: randomness.unwrap_or(u64::MAX),
         }
+    }
+
+    /// Whether rules ask for what spans say of models. Where they do not, it is only read of sessions that need it.
+    pub fn reads_calls(&self) -> bool {
+        self.predicates.asks == Asks::Calls
     }
 
     /// What a span says of models, tools or money, at the prices of `book`.
@@ -165,7 +172,10 @@ impl Lens {
         let frame = Frame { bytes: segment, offset: 0 };
         let book = self.prices.current();
         naming.clear();
-        let describe = |visit: &Visit<'_, '_>| (self.describe(visit, frame), self.call(visit, frame, &book, naming));
+        let describe = |visit: &Visit<'_, '_>| {
+            let call = self.reads_calls().then(|| self.call(visit, frame, &book, naming));
+            (self.describe(visit, frame), call.flatten())
+        };
         let (described, call) = Revisit::new(&self.keys).visit(segment, span.place(), describe)?;
         let (turn, segment) = (span.turn, span.segment);
         Some((ArrivedSpan { span: SpanRef { turn, segment, ..described.span }, ..described }, call))

@@ -61,10 +61,11 @@ impl Open {
         self.fold_turn(arrived, place, held, now);
         self.fold_facts(arrived, held, names);
         if let Some(call) = calls.list.get(arrived.call as usize) {
-            self.fold_call(call, &calls.names, held, lens, names);
+            self.fold_call(place, call, &calls.names, (held, lens), names);
         }
         self.arrived.1 = self.arrived.1.max(now);
         self.ended |= arrived.ends_session;
+        self.doubtful |= arrived.doubtful;
         Folded::Held
     }
 
@@ -185,11 +186,18 @@ impl Open {
         }
     }
 
-    /// Takes what the span that was held last says of models into the account.
-    fn fold_call(&mut self, arrived: &ArrivedCall, given: &[ArrivedName], held: &Held, lens: &Lens, names: &mut Names) {
-        let segment = self.spans.last().map_or(u32::MAX, |span| span.segment);
+    /// Takes what the span at `place` says of models into the account.
+    pub(super) fn fold_call(
+        &mut self,
+        place: u32,
+        arrived: &ArrivedCall,
+        given: &[ArrivedName],
+        (held, lens): (&Held, &Lens),
+        names: &mut Names,
+    ) {
+        let segment = self.spans.get(place as usize).map_or(u32::MAX, |span| span.segment);
         let account = &mut self.facts.account;
-        let mut call = Call { span: self.spans.len() as u32 - 1, ..arrived.call };
+        let mut call = Call { span: place, ..arrived.call };
         let mut buffer = std::mem::take(&mut names.buffer);
         for place in arrived.names {
             let Some(ArrivedName { kind, hash, name }) = given.get(usize::from(place)).copied() else { continue };

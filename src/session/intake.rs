@@ -81,13 +81,13 @@ impl Intake {
     fn take_with(&self, record: Record, scratch: &mut Scratch) -> Receipt {
         scratch.clear();
         let frame = Frame { bytes: record.bytes(), offset: record.offset() };
-        let book = self.lens.prices.current();
+        let (reads_calls, book) = (self.lens.reads_calls(), self.lens.prices.current());
         let walked = walk(frame.bytes, &self.lens.keys, |visit| {
             if scratch.spans.len() >= self.most_spans {
                 return;
             }
             let mut span = self.lens.describe(visit, frame);
-            if let Some(call) = self.lens.call(visit, frame, &book, &mut scratch.naming) {
+            if reads_calls && let Some(call) = self.lens.call(visit, frame, &book, &mut scratch.naming) {
                 span.call = scratch.calls.len() as u32;
                 scratch.calls.push(call);
             }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::describe::Frame;
+use super::naming::Naming;
 use super::open::Open;
 use super::remembered::JudgedTrace;
 use super::shard::{Shard, size};
@@ -12,6 +14,7 @@ use crate::clock::Nanos;
 use crate::flow::{ArrivedSpan, Kept, Reason, Session, SessionKey, SpanRef, Verdict};
 use crate::log::Segment;
 use crate::observe::ledger::Spans;
+use crate::otlp::revisit::Revisit;
 
 // === impl Shard ===
 
@@ -26,8 +29,8 @@ impl Shard {
     /// Has a session judged, and lets go of it.
     pub(super) fn decide(&mut self, index: u32, reason: Reason, now: Nanos) {
         let Some(mut open) = self.close(index) else { return };
-        open.finish(&self.bounds, &self.site.lens.ends.irreversible, now);
-        let verdict = Arc::new((self.site.outlets.judge)(&open.facts, reason));
+        open.finish(&self.bounds, now);
+        let verdict = Arc::new(self.judge(&mut open, reason));
         let size = Spans::new(u64::from(open.facts.spans), open.facts.bytes);
         let by_trace = open.facts.key.is_trace();
         let sequence = open.facts.sequence;
@@ -48,6 +51,41 @@ impl Shard {
         } else {
             self.counts.dropped += size;
             self.release(&spans, false);
+        }
+    }
+
+    /// The verdict on a session. What its spans say of models was folded in as they arrived where rules ask for it; else it
+    /// is read now, if the verdict hangs on it or the session is kept.
+    fn judge(&mut self, open: &mut Open, reason: Reason) -> Verdict {
+        let lens = self.site.lens.clone();
+        let read = lens.reads_calls() || open.doubtful;
+        if open.doubtful {
+            self.read_calls(open);
+        }
+        if read {
+            open.sum_up(&lens.ends.irreversible);
+        }
+        let verdict = (self.site.outlets.judge)(&open.facts, reason);
+        if verdict.keep && !read {
+            self.read_calls(open);
+            open.sum_up(&lens.ends.irreversible);
+        }
+        verdict
+    }
+
+    /// Reads again what the spans of a session say of models.
+    fn read_calls(&mut self, open: &mut Open) {
+        let lens = self.site.lens.clone();
+        let (book, mut naming, mut reader) = (lens.prices.current(), Naming::default(), Revisit::new(&lens.keys));
+        for place in 0..open.spans.len() {
+            let Some(span) = open.spans.get(place).copied() else { continue };
+            let bytes = self.held.segment_bytes(span.segment);
+            let frame = Frame { bytes, offset: 0 };
+            naming.clear();
+            let call = reader.visit(bytes, span.place(), |visit| lens.call(visit, frame, &book, &mut naming));
+            if let Some(call) = call.flatten() {
+                open.fold_call(place as u32, &call, naming.names(), (&self.held, &lens), &mut self.names);
+            }
         }
     }
 

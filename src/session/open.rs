@@ -47,6 +47,8 @@ pub(super) struct Open {
     pub(super) scheduled: Nanos,
     /// A span said that the session is over.
     pub(super) ended: bool,
+    /// Some call of a model may have failed, as far as is known without having read it.
+    pub(super) doubtful: bool,
     /// Part of its conversation was judged before.
     continued: bool,
     /// The randomness was taken from an explicit `ot=rv`.
@@ -130,6 +132,7 @@ impl Open {
             arrived: (now, now),
             scheduled: Nanos::MAX,
             ended: false,
+            doubtful: false,
             continued: sequence > 1,
             explicit_randomness: false,
         }
@@ -195,7 +198,7 @@ impl Open {
     }
 
     /// Sums the session up: nothing more will be folded in.
-    pub(super) fn finish(&mut self, bounds: &Bounds, irreversible: &[Glob], now: Nanos) {
+    pub(super) fn finish(&mut self, bounds: &Bounds, now: Nanos) {
         let settled = |(turn, open): (usize, &OpenTurn)| self.turn_settled(open, turn as u32);
         let due = |open: &OpenTurn| open.last.saturating_add(bounds.settle) <= now || self.ended;
         let whole = self.turns.iter().enumerate().all(settled) && self.turns.iter().all(due);
@@ -205,11 +208,10 @@ impl Open {
         if self.facts.start == u64::MAX {
             self.facts.start = 0;
         }
-        self.sum_up(irreversible);
     }
 
     /// Closes the account.
-    fn sum_up(&mut self, irreversible: &[Glob]) {
+    pub(super) fn sum_up(&mut self, irreversible: &[Glob]) {
         let kin = self.kin();
         let start = |turn: &Turn| turn.root.as_ref().map_or(turn.earliest.0, |root| root.start);
         let turns: Vec<u64> = self.facts.turns.iter().map(start).collect();

@@ -18,6 +18,7 @@ use super::outlets::Outlets;
 use super::shard::{Shard, Site};
 use crate::clock::{Nanos, SECOND};
 use crate::config;
+use crate::expr::fields::Asks;
 use crate::flow::{Kept, Reason, Receipt, Session, Verdict};
 use crate::genai::conventions::Conventions;
 use crate::genai::price::{PriceBook, Prices};
@@ -54,7 +55,9 @@ impl World {
     /// Keeps sessions that failed and those whose id begins with `keep`.
     fn with_log(shards: usize, config: &config::Sessions, log: Arc<Log>) -> Self {
         let prices = Arc::new(Prices::new(PriceBook::load(&[]).unwrap()));
-        let lens = Arc::new(Lens::new(&Conventions::embedded(), config, prices));
+        let mut lens = Lens::new(&Conventions::embedded(), config, prices);
+        lens.predicates.asks = Asks::Calls;
+        let lens = Arc::new(lens);
         let ledger = Arc::new(Ledger::new(shards, []));
         let (judged, kept) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let (list, out) = (judged.clone(), kept.clone());
