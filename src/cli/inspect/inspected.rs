@@ -44,7 +44,8 @@ impl Inspected {
                 rows.push(row);
             }
         }
-        turns.sort_by_key(|(_, rows)| rows.iter().map(|row| row.start).min());
+        turns.iter_mut().for_each(|(_, rows)| rows.sort_by_key(|row| row.start));
+        turns.sort_by_key(|(_, rows)| rows.first().map(|row| row.start));
         let (traces, turns) = turns.into_iter().unzip();
         Some(Self { id: session.key.to_string(), session, shown: Shown { turns }, traces })
     }
