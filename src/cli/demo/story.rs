@@ -15,7 +15,7 @@ pub(super) fn lines(sessions: &[Read<'_>], paint: Paint) -> Vec<String> {
     if sessions.is_empty() {
         return Vec::new();
     }
-    let (count, calls) = (sessions.len() as u64, sessions.iter().map(Read::calls).sum::<usize>() as u64);
+    let (count, calls) = (sessions.len() as u64, sessions.iter().map(Read::calls).sum());
     let mut lines = vec![
         paint.bold("  WHAT THE KEPT SESSIONS TELL"),
         line(paint, "calls", &format!("{} calls of models in {} sessions", number(calls), number(count))),
@@ -48,15 +48,15 @@ fn first_tokens(sessions: &[Read<'_>]) -> String {
 
 /// How many streams broke, and how many of them went unseen.
 fn breaks(sessions: &[Read<'_>]) -> (String, Option<String>) {
-    let counts: Vec<(usize, usize)> = sessions.iter().map(Read::broken).filter(|(broken, _)| *broken > 0).collect();
-    let sum = |of: fn(&(usize, usize)) -> usize| counts.iter().map(of).sum::<usize>() as u64;
-    let (broken, unseen) = (sum(|counts| counts.0), sum(|counts| counts.1));
-    if broken == 0 {
+    let sum = |of: &[&Read<'_>]| number(of.iter().map(|read| read.broken()).sum());
+    let broken: Vec<&Read<'_>> = sessions.iter().filter(|read| read.broken() > 0).collect();
+    if broken.is_empty() {
         return ("no stream broke".into(), None);
     }
-    let all = format!("{} streams broke after their first token, in {} sessions", number(broken), counts.len());
-    let told = format!("{} of them although their span has no error", number(unseen));
-    (all, (unseen > 0).then_some(told))
+    let all = format!("{} streams broke after their first token, in {} sessions", sum(&broken), broken.len());
+    let unseen: Vec<&Read<'_>> = broken.into_iter().filter(|read| read.broke_unseen()).collect();
+    let told = format!("{} of them although their span has no error", sum(&unseen));
+    (all, (!unseen.is_empty()).then_some(told))
 }
 
 fn line(paint: Paint, what: &str, told: &str) -> String {
