@@ -126,6 +126,14 @@ fn prices_of_ones_own_go_before_all_books() {
     let [session] = &sessions(&arguments, &[&recordings("vercel_ai/stream")])[..] else { panic!() };
     let tokens = session["total_tokens"].as_u64().unwrap();
     assert_eq!(session["cost_usd"], tokens.to_string(), "{session}");
+    // Tools are priced as well; all together is what the billed spans cost.
+    let spans = "spans: [{name: weather, match: {gen_ai.tool.name: get_weather}, per_call: 3}]\n";
+    fs::write(&path, spans).unwrap();
+    let [session] = &sessions(&arguments, &[&recordings("otel_genai_openai/loop12")])[..] else { panic!() };
+    let all = session["spans"].as_array().unwrap();
+    let tools: Vec<&Value> = all.iter().filter(|span| span["kind"] == "tool").collect();
+    assert!(tools.iter().all(|span| span["cost_usd"] == "3" && span["billed"] == true), "{tools:?}");
+    assert_eq!((tools.len(), &session["cost_usd"]), (12, &"36".into()), "models run on one's own machine cost nothing");
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub(in crate::cli) struct Around<'a> {
     pub(in crate::cli) billing: Option<Billing>,
     /// Name of the outcome that its call has in the end.
     pub(in crate::cli) outcome: Option<&'a str>,
+    /// What it is billed with: also of what is no call of a model, at the user's own prices.
+    pub(in crate::cli) bill: Option<(Status, Attodollars)>,
 }
 
 /// A line below a span.
@@ -98,7 +100,8 @@ fn usage<'a>(facts: &Facts<'a>) -> Usage<'a> {
 
 impl From<&Call> for Around<'_> {
     fn from(call: &Call) -> Self {
-        Self { billing: Some(call.billing), outcome: Some(call.outcome.name()) }
+        let bill = call.priced().filter(|_| call.is_billed()).map(|cost| (call.status, cost));
+        Self { billing: Some(call.billing), outcome: Some(call.outcome.name()), bill }
     }
 }
 
@@ -125,8 +128,11 @@ impl Told {
             response_model: facts.response_model.into(),
             tool: facts.tool.map(|tool| tool.name).unwrap_or_default().into(),
             tokens: facts.tokens,
-            status: priced.map(|priced| priced.status),
-            cost: priced.and_then(|priced| priced.cost).map(|cost| cost.total),
+            status: priced.map(|priced| priced.status).or(around.bill.map(|(status, _)| status)),
+            cost: match priced {
+                Some(priced) => priced.cost.map(|cost| cost.total),
+                None => around.bill.map(|(_, cost)| cost),
+            },
             price_key: priced.map(|priced| priced.price_key).unwrap_or_default().into(),
             ttft: facts.ttft,
             ttc: facts.ttc,
@@ -140,6 +146,13 @@ impl Told {
             billing,
             again: false,
         }
+    }
+
+    /// What has a price and says nothing of models.
+    pub(in crate::cli) fn billed(around: Around<'_>) -> Option<Self> {
+        let (status, cost) = around.bill?;
+        let billing = Billing::Billed;
+        Some(Self { operation: Operation::Other, status: Some(status), cost: Some(cost), billing, ..Self::default() })
     }
 
     /// Whether its tokens are billed.
