@@ -53,7 +53,7 @@ fn a_demo_balances_and_shows_what_it_kept() {
     assert_eq!(numbers(line("embeddings "))[0], 0);
 
     // What the sessions tell.
-    assert!(line("cost ").contains(" together, $"), "{out}");
+    assert!(line("cost ").contains(" together, median $"), "{out}");
     assert!(line("first token ").contains(" at the slowest ("), "{out}");
     let streams = numbers(line("broken  "));
     assert!(streams[0] >= broken[0] && streams[1] >= broken[0], "{streams:?} {broken:?}");

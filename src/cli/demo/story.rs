@@ -5,6 +5,9 @@ use super::readback::Read;
 use crate::cli::show::paint::{Paint, clip, number, time, usd};
 use crate::cli::show::told::nanos;
 
+/// Columns of a session's id.
+const ID: usize = 24;
+
 /// Sessions with a figure each, the smallest first.
 struct Ranked<'s, 'e> {
     sessions: Vec<(f64, &'s Read<'e>)>,
@@ -34,7 +37,7 @@ fn costs(sessions: &[Read<'_>]) -> String {
         return "nothing that has a price".into();
     };
     let sum = ranked.sessions.iter().map(|(cost, _)| cost).sum();
-    format!("{} together, {} the median, {} the dearest ({})", usd(sum), usd(median), usd(most), clip(dearest.id, 32))
+    format!("{} together, median {}, dearest {} ({})", usd(sum), usd(median), usd(most), clip(dearest.id, ID))
 }
 
 fn first_tokens(sessions: &[Read<'_>]) -> String {
@@ -43,7 +46,7 @@ fn first_tokens(sessions: &[Read<'_>]) -> String {
         return "no span tells".into();
     };
     let of = |seconds: f64| time(nanos(seconds));
-    format!("after {} in the median, {} at the slowest ({})", of(median), of(most), clip(slowest.id, 32))
+    format!("after {} in the median, {} at the slowest ({})", of(median), of(most), clip(slowest.id, ID))
 }
 
 /// How many streams broke, and how many of them went unseen.

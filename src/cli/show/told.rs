@@ -115,7 +115,8 @@ impl Told {
             Some(_) => Billing::Wrapper,
             None => Billing::Nothing,
         });
-        let priced = priced(book, facts, billing);
+        let of_model = facts.operation.is_model_call() || facts.tokens.is_some();
+        let priced = priced(book, facts, billing).filter(|_| of_model);
         let ending = facts.ending.map(|ending| {
             let other = around.outcome.is_some_and(|outcome| outcome != ending.outcome.name());
             let ending = if other { ending.beneath_a_failure() } else { ending };
