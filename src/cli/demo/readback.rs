@@ -99,20 +99,19 @@ impl Read<'_> {
         self.rows().filter_map(|row| Some((row, row.told.as_deref()?)))
     }
 
-    /// What it cost, in US dollars: as it is written onto its roots, else as its spans have it; `None` where nothing has
-    /// a price.
+    /// A figure that was written onto its roots.
+    fn figure(&self, name: &str) -> Option<f64> {
+        self.rows().find_map(|row| row.written(name)?.parse().ok())
+    }
+
+    /// What it cost, in US dollars; `None` where nothing has a price.
     pub(super) fn cost(&self) -> Option<f64> {
-        let of_session = self.rows().find_map(|row| row.written("session.cost_usd")?.parse().ok());
-        let of_span = |(row, told): (&Row, &Told)| match row.written("cost.usd") {
-            Some(cost) => cost.parse().ok(),
-            None => told.cost.filter(|_| told.is_billed()).map(|cost| cost.usd()),
-        };
-        of_session.or_else(|| self.told().filter_map(of_span).reduce(|sum, cost| sum + cost))
+        self.figure("session.cost_usd")
     }
 
     /// Calls of models.
-    pub(super) fn calls(&self) -> usize {
-        self.told().filter(|(_, told)| told.ending.is_some()).count()
+    pub(super) fn calls(&self) -> u64 {
+        self.figure("session.llm_calls").unwrap_or_default() as u64
     }
 
     /// The longest time to the first token, seconds.
@@ -120,10 +119,15 @@ impl Read<'_> {
         self.told().filter_map(|(_, told)| told.ttft).max_by(f64::total_cmp)
     }
 
-    /// Calls whose streams broke; and of those, the ones whose span has no error.
-    pub(super) fn broken(&self) -> (usize, usize) {
-        let broken = || self.told().filter(|(_, told)| told.outcome() == Some(Outcome::Broken));
-        (broken().count(), broken().filter(|(row, _)| row.error.is_none()).count())
+    /// Calls whose streams broke.
+    pub(super) fn broken(&self) -> u64 {
+        self.figure("session.streams_broken").unwrap_or_default() as u64
+    }
+
+    /// Whether no span of a stream that broke has an error.
+    pub(super) fn broke_unseen(&self) -> bool {
+        let mut spans = self.told().filter(|(_, told)| told.outcome() == Some(Outcome::Broken));
+        self.broken() > 0 && spans.all(|(row, _)| row.error.is_none())
     }
 
     /// It as it is drawn.
@@ -136,8 +140,7 @@ impl Read<'_> {
     pub(super) fn worth(&self) -> (bool, bool, bool, bool, usize, usize) {
         let count = self.rows().count();
         let errors = self.rows().filter(|row| row.error.is_some()).count();
-        let (broken, unseen) = self.broken();
-        (count <= READABLE, unseen > 0, broken > 0, errors > 0, count.min(READABLE), errors)
+        (count <= READABLE, self.broke_unseen(), self.broken() > 0, errors > 0, count.min(READABLE), errors)
     }
 }
 

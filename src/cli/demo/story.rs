@@ -5,6 +5,9 @@ use super::readback::Read;
 use crate::cli::show::paint::{Paint, clip, number, time, usd};
 use crate::cli::show::told::nanos;
 
+/// Columns of a session's id.
+const ID: usize = 24;
+
 /// Sessions with a figure each, the smallest first.
 struct Ranked<'s, 'e> {
     sessions: Vec<(f64, &'s Read<'e>)>,
@@ -15,7 +18,7 @@ pub(super) fn lines(sessions: &[Read<'_>], paint: Paint) -> Vec<String> {
     if sessions.is_empty() {
         return Vec::new();
     }
-    let (count, calls) = (sessions.len() as u64, sessions.iter().map(Read::calls).sum::<usize>() as u64);
+    let (count, calls) = (sessions.len() as u64, sessions.iter().map(Read::calls).sum());
     let mut lines = vec![
         paint.bold("  WHAT THE KEPT SESSIONS TELL"),
         line(paint, "calls", &format!("{} calls of models in {} sessions", number(calls), number(count))),
@@ -34,7 +37,7 @@ fn costs(sessions: &[Read<'_>]) -> String {
         return "nothing that has a price".into();
     };
     let sum = ranked.sessions.iter().map(|(cost, _)| cost).sum();
-    format!("{} together, {} the median, {} the dearest ({})", usd(sum), usd(median), usd(most), clip(dearest.id, 32))
+    format!("{} together, median {}, dearest {} ({})", usd(sum), usd(median), usd(most), clip(dearest.id, ID))
 }
 
 fn first_tokens(sessions: &[Read<'_>]) -> String {
@@ -43,20 +46,20 @@ fn first_tokens(sessions: &[Read<'_>]) -> String {
         return "no span tells".into();
     };
     let of = |seconds: f64| time(nanos(seconds));
-    format!("after {} in the median, {} at the slowest ({})", of(median), of(most), clip(slowest.id, 32))
+    format!("after {} in the median, {} at the slowest ({})", of(median), of(most), clip(slowest.id, ID))
 }
 
 /// How many streams broke, and how many of them went unseen.
 fn breaks(sessions: &[Read<'_>]) -> (String, Option<String>) {
-    let counts: Vec<(usize, usize)> = sessions.iter().map(Read::broken).filter(|(broken, _)| *broken > 0).collect();
-    let sum = |of: fn(&(usize, usize)) -> usize| counts.iter().map(of).sum::<usize>() as u64;
-    let (broken, unseen) = (sum(|counts| counts.0), sum(|counts| counts.1));
-    if broken == 0 {
+    let sum = |of: &[&Read<'_>]| number(of.iter().map(|read| read.broken()).sum());
+    let broken: Vec<&Read<'_>> = sessions.iter().filter(|read| read.broken() > 0).collect();
+    if broken.is_empty() {
         return ("no stream broke".into(), None);
     }
-    let all = format!("{} streams broke after their first token, in {} sessions", number(broken), counts.len());
-    let told = format!("{} of them although their span has no error", number(unseen));
-    (all, (unseen > 0).then_some(told))
+    let all = format!("{} streams broke after their first token, in {} sessions", sum(&broken), broken.len());
+    let unseen: Vec<&Read<'_>> = broken.into_iter().filter(|read| read.broke_unseen()).collect();
+    let told = format!("{} of them although their span has no error", sum(&unseen));
+    (all, (!unseen.is_empty()).then_some(told))
 }
 
 fn line(paint: Paint, what: &str, told: &str) -> String {

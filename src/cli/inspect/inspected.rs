@@ -38,23 +38,24 @@ impl Inspected {
             let row = reader.visit(segment, span.place(), |visit| {
                 let around = calls.get(&place).map(|call| Around::from(*call)).unwrap_or_default();
                 let facts = lens.fact_keys.facts(visit);
-                let told = facts.map(|facts| Told { again: again.contains(&place), ..Told::new(&facts, around, book) });
+                let told = match facts {
+                    Some(facts) => Some(Told { again: again.contains(&place), ..Told::new(&facts, around, book) }),
+                    None => Told::billed(around),
+                };
                 Row { told: told.map(Box::new), ..Row::new(visit, lens) }
             });
             if let (Some(row), Some((_, rows))) = (row, turns.get_mut(span.turn as usize)) {
                 rows.push(row);
             }
         }
-        turns.sort_by_key(|(_, rows)| rows.iter().map(|row| row.start).min());
+        turns.iter_mut().for_each(|(_, rows)| rows.sort_by_key(|row| row.start));
+        turns.sort_by_key(|(_, rows)| rows.first().map(|row| row.start));
         let (traces, turns) = turns.into_iter().unzip();
         Some(Self { id: session.key.to_string(), session, shown: Shown { turns }, traces })
     }
-
-    /// What its billed calls cost, of those that have a price.
+    /// What it cost, of what has a price.
     pub(super) fn cost(&self) -> Option<Attodollars> {
-        let told = self.shown.turns.iter().flatten().filter_map(|row| row.told.as_ref());
-        let costs = told.filter(|told| told.is_billed()).filter_map(|told| told.cost);
-        costs.reduce(|sum, cost| Attodollars(sum.0.saturating_add(cost.0)))
+        self.session.sums().cost
     }
 }
 

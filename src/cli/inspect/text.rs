@@ -27,7 +27,6 @@ impl Inspected {
         lines.extend(tree::draw(&self.shown, paint).into_iter().map(|line| format!("  {line}")));
         lines
     }
-
     /// Tokens by sort, and what they cost.
     fn money(&self, sums: &Sums) -> Vec<String> {
         let tokens = &sums.tokens;

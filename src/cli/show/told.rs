@@ -45,6 +45,8 @@ pub(in crate::cli) struct Around<'a> {
     pub(in crate::cli) billing: Option<Billing>,
     /// Name of the outcome that its call has in the end.
     pub(in crate::cli) outcome: Option<&'a str>,
+    /// What it is billed with: also of what is no call of a model, at the user's own prices.
+    pub(in crate::cli) bill: Option<(Status, Attodollars)>,
 }
 
 /// A line below a span.
@@ -75,7 +77,8 @@ fn priced<'b>(book: &'b PriceBook, facts: &Facts<'_>, billing: Billing) -> Optio
 
 impl From<&Call> for Around<'_> {
     fn from(call: &Call) -> Self {
-        Self { billing: Some(call.billing), outcome: Some(call.outcome.name()) }
+        let bill = call.priced().filter(|_| call.is_billed()).map(|cost| (call.status, cost));
+        Self { billing: Some(call.billing), outcome: Some(call.outcome.name()), bill }
     }
 }
 
@@ -89,7 +92,8 @@ impl Told {
             Some(_) => Billing::Wrapper,
             None => Billing::Nothing,
         });
-        let priced = priced(book, facts, billing);
+        let of_model = facts.operation.is_model_call() || facts.tokens.is_some();
+        let priced = priced(book, facts, billing).filter(|_| of_model);
         let ending = facts.ending.map(|ending| {
             let other = around.outcome.is_some_and(|outcome| outcome != ending.outcome.name());
             let ending = if other { ending.beneath_a_failure() } else { ending };
@@ -102,8 +106,11 @@ impl Told {
             response_model: facts.response_model.into(),
             tool: facts.tool.map(|tool| tool.name).unwrap_or_default().into(),
             tokens: facts.tokens,
-            status: priced.map(|priced| priced.status),
-            cost: priced.and_then(|priced| priced.cost).map(|cost| cost.total),
+            status: priced.map(|priced| priced.status).or(around.bill.map(|(status, _)| status)),
+            cost: match priced {
+                Some(priced) => priced.cost.map(|cost| cost.total),
+                None => around.bill.map(|(_, cost)| cost),
+            },
             price_key: priced.map(|priced| priced.price_key).unwrap_or_default().into(),
             ttft: facts.ttft,
             ttc: facts.ttc,
@@ -117,6 +124,13 @@ impl Told {
             billing,
             again: false,
         }
+    }
+
+    /// What has a price and says nothing of models.
+    pub(in crate::cli) fn billed(around: Around<'_>) -> Option<Self> {
+        let (status, cost) = around.bill?;
+        let billing = Billing::Billed;
+        Some(Self { operation: Operation::Other, status: Some(status), cost: Some(cost), billing, ..Self::default() })
     }
 
     /// Whether its tokens are billed.

@@ -1,6 +1,6 @@
 //! One session as a tree, its spans against time.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::paint::{Paint, clip, span_bar, time};
 use super::row::{Row, Shown};
@@ -22,9 +22,22 @@ struct Drawing<'a> {
     begin: u64,
     length: f64,
     lines: Vec<String>,
-    /// Spans that are drawn, by their place: no parents that go round in a circle draw twice.
-    drawn: HashSet<usize>,
+    /// The places of spans by that of their parent's id, in the order in which they began.
+    children: HashMap<&'a [u8], Vec<usize>>,
+    /// By place, what is drawn: no parents that go round in a circle draw twice.
+    drawn: Vec<bool>,
 }
+
+/// A span that is to be drawn: `lead` stands in front of it and of all that is below it, `own` and `below` behind that.
+struct Step {
+    place: usize,
+    lead: String,
+    own: &'static str,
+    below: &'static str,
+}
+
+/// Columns of lines that lead to spans: what is nested deeper is drawn side by side.
+const DEEPEST: usize = 60;
 
 /// The lines of `session`, at most 100 columns wide.
 pub(in crate::cli) fn draw(session: &Shown, paint: Paint) -> Vec<String> {
@@ -37,7 +50,8 @@ pub(in crate::cli) fn draw(session: &Shown, paint: Paint) -> Vec<String> {
         if session.turns.len() > 1 {
             lines.push(paint.dim(&format!("turn {}", number + 1)));
         }
-        let mut drawing = Drawing { rows, paint, begin, length, lines: Vec::new(), drawn: HashSet::new() };
+        let (children, drawn) = (HashMap::new(), vec![false; rows.len()]);
+        let mut drawing = Drawing { rows, paint, begin, length, lines: Vec::new(), children, drawn };
         drawing.turn();
         lines.append(&mut drawing.lines);
     }
@@ -48,45 +62,47 @@ pub(in crate::cli) fn draw(session: &Shown, paint: Paint) -> Vec<String> {
 
 impl Drawing<'_> {
     fn turn(&mut self) {
+        let mut order: Vec<(u64, usize)> =
+            self.rows.iter().enumerate().map(|(place, row)| (row.start, place)).collect();
+        order.sort_unstable();
         let known: HashSet<&[u8]> = self.rows.iter().map(|row| row.span_id.as_slice()).collect();
-        let roots = self.places(|row| !known.contains(row.parent_id.as_slice()));
-        for root in roots {
-            self.span(root, "", "", "");
+        let mut roots = Vec::new();
+        for (_, place) in order {
+            let Some(row) = self.rows.get(place) else { continue };
+            match known.contains(row.parent_id.as_slice()) {
+                true if row.parent_id == row.span_id => {}
+                true => self.children.entry(&row.parent_id).or_default().push(place),
+                false => roots.push(place),
+            }
         }
-        // What hangs on itself alone.
-        for place in 0..self.rows.len() {
-            self.span(place, "", "", "");
-        }
+        // Behind the roots, what hangs on itself alone.
+        roots.into_iter().chain(0..self.rows.len()).for_each(|root| self.draw(root));
     }
 
-    /// The spans that are wanted, in the order in which they began.
-    fn places(&self, wanted: impl Fn(&Row) -> bool) -> Vec<usize> {
-        let mut places: Vec<(u64, usize)> = self
-            .rows
-            .iter()
-            .enumerate()
-            .filter(|(_, row)| wanted(row))
-            .map(|(place, row)| (row.start, place))
-            .collect();
-        places.sort_unstable();
-        places.into_iter().map(|(_, place)| place).collect()
-    }
-
-    /// A span and what is below it; `lead` stands in front of all of it, `own` and `below` behind that.
-    fn span(&mut self, place: usize, lead: &str, own: &str, below: &str) {
-        let Some(row) = self.rows.get(place).filter(|_| self.drawn.insert(place)) else { return };
-        self.line(row, &format!("{lead}{own}"));
-        let lead = format!("{lead}{below}");
-        let children = self.places(|child| child.parent_id == row.span_id && child.span_id != row.span_id);
-        let rail = if children.is_empty() { "  " } else { "│ " };
-        for Note { text, tone } in row.notes() {
-            let text = clip(&text, WIDTH.saturating_sub(lead.chars().count() + 2));
-            self.lines.push(format!("{}{}", self.paint.dim(&format!("{lead}{rail}")), tone.paint(self.paint, &text)));
-        }
-        let last = children.len().saturating_sub(1);
-        for (number, child) in children.into_iter().enumerate() {
-            let (own, below) = if number == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-            self.span(child, &lead, own, below);
+    /// A span and what is below it.
+    fn draw(&mut self, root: usize) {
+        let mut steps = vec![Step { place: root, lead: String::new(), own: "", below: "" }];
+        while let Some(Step { place, lead, own, below }) = steps.pop() {
+            let Some((row, drawn)) = self.rows.get(place).zip(self.drawn.get_mut(place)) else { continue };
+            if std::mem::replace(drawn, true) {
+                continue;
+            }
+            self.line(row, &format!("{lead}{own}"));
+            let lead = if lead.chars().count() < DEEPEST { format!("{lead}{below}") } else { lead };
+            let children = self.children.get(row.span_id.as_slice()).map(Vec::as_slice).unwrap_or_default();
+            let rail = if children.is_empty() { "  " } else { "│ " };
+            for Note { text, tone } in row.notes() {
+                let text = clip(&text, WIDTH.saturating_sub(lead.chars().count() + 2));
+                self.lines.push(format!(
+                    "{}{}",
+                    self.paint.dim(&format!("{lead}{rail}")),
+                    tone.paint(self.paint, &text)
+                ));
+            }
+            for (number, child) in children.iter().rev().enumerate() {
+                let (own, below) = if number == 0 { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+                steps.push(Step { place: *child, lead: lead.clone(), own, below });
+            }
         }
     }
 
@@ -170,6 +186,14 @@ mod tests {
         for name in ["first", "orphan", "round", "about", "self"] {
             assert_eq!(lines.matches(name).count(), 1, "{lines}");
         }
+    }
+
+    #[test]
+    fn a_deep_trace_costs_no_more_than_a_flat_one() {
+        let id = |number: u32| number.to_be_bytes().to_vec();
+        let row = |number: u32| Row { span_id: id(number), parent_id: id(number - 1), ..Row::default() };
+        let rows: Vec<Row> = (1..100_000).map(row).collect();
+        assert_eq!(draw(&Shown { turns: vec![rows] }, PLAIN).len(), 99_999);
     }
 
     #[test]
