@@ -54,7 +54,7 @@ impl Sources {
     /// to be known are left for [`Sources::gather_rest`].
     pub(super) fn gather<'a>(&self, visit: &Visit<'a, '_>) -> Option<Gathered<'a>> {
         let present = visit.attributes.present();
-        if !present.iter().any(|slot| self.evidence.get(slot.index()) == Some(&true)) {
+        if !present.iter().any(|slot| self.sights.get(slot.index()).is_some_and(|sight| sight.evidence)) {
             return None;
         }
         let mut gathered =
@@ -68,26 +68,19 @@ impl Sources {
         let mut glance = Glance::default();
         let (mut rank, mut finished, mut unsure) = (u16::MAX, u16::MAX, u16::MAX);
         for slot in visit.attributes.present() {
-            glance.speaks |= self.evidence.get(slot.index()) == Some(&true);
-            for one in self.of_slot(*slot, false).iter().chain(self.of_slot(*slot, true)) {
-                match (one.field, one.plain) {
-                    (Field::Operation, Some(_)) if one.source < rank => {
-                        let operation = visit.attributes.get(*slot).and_then(|value| self.operation(value));
-                        if let Some((operation, _)) = operation {
-                            (glance.operation, rank) = (Some(operation), one.source);
-                        }
-                    }
-                    // One that only counts on some spans may be the one that counts here.
-                    (Field::Operation, None) => (glance.operation, rank) = (None, 0),
-                    (Field::Failed, _) => glance.failed = true,
-                    (Field::FinishReasons, plain) => {
-                        let value = visit.attributes.get(*slot).filter(|_| plain.is_some());
-                        match value.and_then(|value| self.finish_reasons(value).gravest()) {
-                            Some(reason) if reason != FinishReason::Error => finished = finished.min(one.source),
-                            _ => unsure = unsure.min(one.source),
-                        }
-                    }
-                    _ => {}
+            let Some(sight) = self.sights.get(slot.index()) else { continue };
+            glance.speaks |= sight.evidence;
+            glance.failed |= sight.failed;
+            if sight.operation < rank {
+                rank = sight.operation;
+                let operation = visit.attributes.get(*slot).filter(|_| sight.plain_operation);
+                glance.operation = operation.and_then(|value| self.operation(value)).map(|(operation, _)| operation);
+            }
+            if sight.finish < u16::MAX {
+                let reasons = visit.attributes.get(*slot).filter(|_| sight.plain_finish);
+                match reasons.and_then(|value| self.finish_reasons(value).gravest()) {
+                    Some(reason) if reason != FinishReason::Error => finished = finished.min(sight.finish),
+                    _ => unsure = unsure.min(sight.finish),
                 }
             }
         }

@@ -17,8 +17,8 @@ pub(super) struct Sources {
     pub(super) uses: Vec<Use>,
     /// By first byte: whether a text of [`Sources::nothing`] begins with it.
     pub(super) nothing_begins: Vec<bool>,
-    /// By slot: whether it is told of models at all where this is there.
-    pub(super) evidence: Vec<bool>,
+    /// By slot: what is seen of it at first sight.
+    pub(super) sights: Vec<Sight>,
     /// The same for attributes of the resource: by slot, sources in order.
     pub(super) resources: Vec<(Slot, Use)>,
     pub(super) events: Vec<u16>,
@@ -28,6 +28,23 @@ pub(super) struct Sources {
     pub(super) nothing: Vec<String>,
     pub(super) operations: Words<(Operation, bool)>,
     pub(super) finish_reasons: Words<FinishReason>,
+}
+
+/// What an attribute tells by being there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sight {
+    /// Its span may speak of models.
+    pub(super) evidence: bool,
+    /// It may say that the span failed.
+    pub(super) failed: bool,
+    /// Place of the first source of the kind of operation that it is; the highest for none.
+    pub(super) operation: u16,
+    /// The same of finish reasons.
+    pub(super) finish: u16,
+    /// Those sources ask for nothing else.
+    pub(super) plain_operation: bool,
+    /// See `plain_operation`.
+    pub(super) plain_finish: bool,
 }
 
 /// One source of a slot: enough to pass over it, and to take a value that nothing else is asked of.
@@ -89,12 +106,12 @@ impl Sources {
                     let Some(slot) = keys.add(key) else { continue };
                     let places = by_slot.len().max(slot.index() + 1);
                     by_slot.resize(places, Vec::new());
-                    compiled.evidence.resize(places, false);
+                    compiled.sights.resize(places, Sight::NOTHING);
                     if let Some(list) = by_slot.get_mut(slot.index()) {
                         list.push(one);
                     }
-                    if let (Some(flag), true) = (compiled.evidence.get_mut(slot.index()), EVIDENCE.contains(field)) {
-                        *flag = true;
+                    if let Some(sight) = compiled.sights.get_mut(slot.index()) {
+                        sight.add(one);
                     }
                 }
                 Place::Resource(key) => compiled.resources.extend(keys.add(key).map(|slot| (slot, one))),
@@ -131,6 +148,31 @@ impl Sources {
     /// The source of a field that was found.
     pub(super) fn source(&self, found: Found<'_>) -> Option<&Source> {
         self.all.get(usize::from(found.source)).map(|(_, source)| source)
+    }
+}
+
+// === impl Sight ===
+
+impl Sight {
+    /// It tells nothing.
+    const NOTHING: Self = Self {
+        evidence: false,
+        failed: false,
+        operation: u16::MAX,
+        finish: u16::MAX,
+        plain_operation: false,
+        plain_finish: false,
+    };
+
+    fn add(&mut self, one: Use) {
+        self.evidence |= EVIDENCE.contains(&one.field);
+        self.failed |= one.field == Field::Failed;
+        if one.field == Field::Operation && one.source < self.operation {
+            (self.operation, self.plain_operation) = (one.source, one.plain.is_some());
+        }
+        if one.field == Field::FinishReasons && one.source < self.finish {
+            (self.finish, self.plain_finish) = (one.source, one.plain.is_some());
+        }
     }
 }
 
