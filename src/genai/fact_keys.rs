@@ -78,7 +78,13 @@ impl FactKeys {
 
     /// What a span says; `None` where it does not speak of models.
     pub fn facts<'a>(&'a self, visit: &Visit<'a, '_>) -> Option<Facts<'a>> {
-        let mut gathered = self.sources.gather(visit)?;
+        if !self.sources.may_speak(visit) {
+            return None;
+        }
+        let mut gathered = Gathered::nothing();
+        if !self.sources.gather(visit, &mut gathered) {
+            return None;
+        }
         let (operation, wrapper) = self.operation(visit, &gathered);
         self.sources.gather_rest(visit, operation, &mut gathered);
         let producer = self.producer(visit, operation);

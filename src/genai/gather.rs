@@ -50,17 +50,17 @@ const MAX_NOTHING: usize = 64;
 // === impl Sources ===
 
 impl Sources {
-    /// The best source of each field; `None` for a span that does not tell of models. Fields whose kind of operation has
+    /// Whether the span may tell of models.
+    pub(super) fn may_speak(&self, visit: &Visit<'_, '_>) -> bool {
+        let mut present = visit.attributes.present().iter();
+        present.any(|slot| self.sights.get(slot.index()).is_some_and(|sight| sight.evidence))
+    }
+
+    /// The best source of each field; `false` for a span that does not tell of models. Fields whose kind of operation has
     /// to be known are left for [`Sources::gather_rest`].
-    pub(super) fn gather<'a>(&self, visit: &Visit<'a, '_>) -> Option<Gathered<'a>> {
-        let present = visit.attributes.present();
-        if !present.iter().any(|slot| self.sights.get(slot.index()).is_some_and(|sight| sight.evidence)) {
-            return None;
-        }
-        let mut gathered =
-            Gathered { found: [None; Field::COUNT], timed: false, operation: None, reasons: FinishReasons::default() };
-        self.attributes(visit, &mut gathered, false);
-        EVIDENCE.into_iter().any(|field| gathered.has(field)).then_some(gathered)
+    pub(super) fn gather<'a>(&self, visit: &Visit<'a, '_>, gathered: &mut Gathered<'a>) -> bool {
+        self.attributes(visit, gathered, false);
+        EVIDENCE.into_iter().any(|field| gathered.has(field))
     }
 
     /// The little that tells whether a span is worth a closer look.
@@ -324,6 +324,13 @@ impl Sources {
 // === impl Gathered ===
 
 impl<'a> Gathered<'a> {
+    /// Nothing was found yet. It is large: it is made in its place.
+    #[inline(always)]
+    pub(super) fn nothing() -> Self {
+        let reasons = FinishReasons::default();
+        Self { found: [None; Field::COUNT], timed: false, operation: None, reasons }
+    }
+
     /// Whether the field has a value of that source or of a better one.
     #[inline]
     fn ranks_before(&self, field: Field, source: u16) -> bool {

@@ -187,6 +187,11 @@ impl Events {
     /// Two instrumentations on one call: side by side, or in traces of their own.
     fn side_by_side(&mut self, calls: &[Call], kin: &[Kin], places: &[usize]) {
         let order: Vec<usize> = places.iter().copied().filter(|at| !self.is_around(*at)).collect();
+        let mut scopes = order.iter().filter_map(|at| calls.get(*at)).map(|call| call.scope);
+        let first = scopes.next();
+        if scopes.all(|scope| Some(scope) == first) {
+            return;
+        }
         let mut known = vec![Known::default(); calls.len()];
         for at in order.iter().copied() {
             let event = self.find(at);

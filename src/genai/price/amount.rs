@@ -114,6 +114,9 @@ impl Sum {
 
     /// Multiplied and rounded, once, half to even. `None` when that is more than can be counted.
     pub(super) fn round(self, ratio: Ratio) -> Option<Attodollars> {
+        if self.0 == 0 {
+            return Some(Attodollars(0));
+        }
         let under = ratio.under.checked_mul(PER_ATTODOLLAR)?;
         Some(Attodollars(half_even(self.0.checked_mul(ratio.over)?, under)))
     }

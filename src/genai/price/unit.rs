@@ -185,7 +185,7 @@ impl Rates {
                 missing |= rate.is_none() && unit != Unit::Request;
                 idle &= unit == Unit::Request;
             }
-            let Some(rate) = rate else { continue };
+            let Some(rate) = rate.filter(|_| count > 0) else { continue };
             let added = unit.part(&mut parts).and_then(|part| part.plus(rate, count).map(|sum| *part = sum));
             let Some(sum) = added.and_then(|()| total.plus(rate, count)) else { return Bill::Overflow };
             total = sum;
