@@ -9,6 +9,8 @@
     reason = "a proof fails by panicking"
 )]
 
+mod otlp_common;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
@@ -397,4 +399,24 @@ fn request_of_a_user() -> Vec<u8> {
     let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];
     let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
     ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+}
+
+#[test]
+fn at_first_sight_no_call_that_went_wrong_looks_well() {
+    let mut keys = KeyTable::default();
+    let table = FactKeys::compile(&Conventions::embedded(), &mut keys);
+    let (mut wrong, mut passed) = (0, 0);
+    for (name, bytes) in otlp_common::recordings() {
+        walk(&bytes, &keys, |visit| {
+            let ending = table.facts(visit).and_then(|facts| facts.ending);
+            let went_wrong = ending.is_some_and(|ending| {
+                ending.or_broken || matches!(ending.outcome, Outcome::Broken | Outcome::Failed | Outcome::Errored)
+            });
+            wrong += u32::from(went_wrong);
+            passed += u32::from(!table.may_have_failed(visit));
+            assert!(!went_wrong || table.may_have_failed(visit), "{name}: {}", visit.span.name);
+        })
+        .unwrap();
+    }
+    assert!(wrong > 100 && passed > 300, "{wrong} {passed}");
 }

@@ -54,9 +54,14 @@ impl World {
 
     /// Keeps sessions that failed and those whose id begins with `keep`.
     fn with_log(shards: usize, config: &config::Sessions, log: Arc<Log>) -> Self {
+        Self::asking(Asks::Calls, shards, config, log)
+    }
+
+    /// The same, with rules that ask for no more than that of what spans say of models.
+    fn asking(asks: Asks, shards: usize, config: &config::Sessions, log: Arc<Log>) -> Self {
         let prices = Arc::new(Prices::new(PriceBook::load(&[]).unwrap()));
         let mut lens = Lens::new(&Conventions::embedded(), config, prices);
-        lens.predicates.asks = Asks::Calls;
+        lens.predicates.asks = asks;
         let lens = Arc::new(lens);
         let ledger = Arc::new(Ledger::new(shards, []));
         let (judged, kept) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));

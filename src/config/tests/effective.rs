@@ -36,6 +36,8 @@ sessions:
   max_bytes: 64MiB
   max_open_traces: 100
   remembered_traces: 100000
+  outcome: {}
+  irreversible_tools: []
 memory: {}
 sampling:
   rules:

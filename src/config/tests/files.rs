@@ -27,7 +27,7 @@ fn every_configuration_of_the_folder_loads() {
         }
     }
     loaded.sort();
-    assert_eq!(loaded, ["demo.yaml", "minimal.yaml", "tailsieve.yaml"]);
+    assert_eq!(loaded, ["agents.yaml", "demo.yaml", "minimal.yaml", "tailsieve.yaml"]);
 }
 
 #[test]

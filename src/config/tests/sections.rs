@@ -162,14 +162,14 @@ service: {shutdown_timeout: 5s, telemetry: {logs: {level: WARN, encoding: json},
     assert_eq!(config.sessions, sessions);
     assert_eq!((config.memory.limit, &*config.enrich.prefix), (Some(2 << 30), "my.agents"));
     assert_eq!(config.enrich.also, ["llm.cost.total", "gen_ai.usage.cost"]);
-    let file = |text: &str, column| Sourced { text: text.into(), file: "t.yaml".into(), line: 25, column };
+    let file = |text: &str, column| Sourced { text: text.into(), file: "t.yaml".into(), line: 26, column };
     let books = vec![file("litellm.json", 18), file("data.json", 33)];
     let overrides = Some(file("own.yaml", 57));
     assert_eq!(config.prices, Prices { books, overrides, reload_interval: Duration::ZERO });
     let [a, b] = &config.sampling.rules[..] else { panic!("{config:?}") };
     assert_eq!((&*a.name, a.probability, a.drop), ("a", 0.5, false));
     assert_eq!((&*b.name, b.probability, b.drop), ("b", 1.0, true));
-    assert_eq!(b.when, Some(Sourced { text: "x > 1".into(), file: "t.yaml".into(), line: 24, column: 88 }));
+    assert_eq!(b.when, Some(Sourced { text: "x > 1".into(), file: "t.yaml".into(), line: 25, column: 88 }));
     let otlp = OtlpExporter {
         endpoint: "https://a".into(),
         signal_endpoints: SignalEndpoints {

@@ -333,3 +333,49 @@ fn the_outcome_is_what_the_configuration_asks_for() {
 fn what_is_kept_of_a_span_is_small() {
     assert_eq!(size_of::<crate::flow::SpanRef>(), 56);
 }
+
+#[test]
+fn what_no_rule_asks_for_is_read_of_sessions_that_are_kept_and_where_the_verdict_hangs_on_it() {
+    let broken = |ids, id: &str| chat(ids, (10, 20), 7, 0).failed().session(id);
+    let spans = [
+        agent((1, 1, 0), (0, 90)).session("keep 1"),
+        chat((1, 2, 1), (10, 20), 10, 5),
+        search((1, 3, 1), (20, 30), "{}"),
+        agent((2, 1, 0), (0, 90)).session("routine"),
+        chat((2, 2, 1), (10, 20), 10, 5),
+        agent((3, 1, 0), (0, 90)).session("broke"),
+        broken((3, 2, 1), "broke"),
+        search((3, 3, 1), (25, 30), "{}"),
+        // A call that failed, and one that went well after it.
+        broken((4, 2, 1), "recovered"),
+        chat((4, 3, 1), (50, 60), 10, 5),
+        agent((4, 1, 0), (0, 90)),
+    ];
+    let run = |asks| {
+        let log = Log::with_segments(256 << 20, 1 << 20, 4);
+        let mut world = World::asking(asks, 1, &config::Sessions::default(), log);
+        send(&mut world, &spans);
+        let kept = world.kept.clone();
+        let judged = judged(world);
+        let failed: Vec<String> =
+            judged.iter().filter(|session| session.failed()).map(|session| session.key.to_string()).collect();
+        let read: Vec<String> =
+            judged.iter().filter(|session| session.sums.is_some()).map(|session| session.key.to_string()).collect();
+        let kept = kept.lock().unwrap();
+        let mut sums: Vec<String> = kept
+            .iter()
+            .map(|kept| kept.session.as_ref().unwrap())
+            .map(|session| format!("{} {}", session.key, sorted(session.sums())))
+            .collect();
+        sums.sort();
+        (failed, read, sums)
+    };
+    let (all, last) = (run(Asks::Calls), run(Asks::LastCall));
+    assert_eq!(all.0, ["broke"]);
+    assert_eq!(all.1, ["broke", "keep 1", "recovered", "routine"]);
+    assert_eq!(last.0, all.0, "the verdict is the same");
+    assert_eq!(last.1, ["broke", "recovered"], "before the verdict only what is in doubt was read");
+    assert_eq!(last.2, all.2, "and so is what is known of those that are kept");
+    assert!(all.2.len() == 2 && all.2[1].contains("keep 1"), "{:?}", all.2);
+    assert!(run(Asks::Nothing).1.is_empty());
+}
