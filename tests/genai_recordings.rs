@@ -414,7 +414,7 @@ fn at_first_sight_no_call_that_went_wrong_looks_well() {
             });
             wrong += u32::from(went_wrong);
             passed += u32::from(!table.may_have_failed(visit));
-            assert!(!went_wrong || table.may_have_failed(visit), "{name}: {}", visit.span.name);
+            assert!(!went_wrong || table.may_have_failed(visit), "{name:?}: {}", visit.span.name);
         })
         .unwrap();
     }

@@ -563,7 +563,6 @@ async fn each_rule_matches_the_session_that_has_what_it_asks_for_and_no_other() 
 }
 
 #[tokio::test]
-#[ignore = "calls have no prices yet"]
 async fn each_rule_on_money_matches_the_session_that_has_what_it_asks_for_and_no_other() {
     proves(prices()).await;
 }

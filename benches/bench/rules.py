@@ -19,12 +19,20 @@ _KINDS = (
 )
 
 
-def arguments(config: Path, count: int) -> list:
-    """The command line's configuration files, for `count` rules in all."""
+# Rules that ask for what spans say of models, and match none of the load: how the last call ended, and everything.
+_ASKING = {
+    "failed": "session.failed && session.spans > 100000",
+    "models": "session.cost_usd > 500.0 || session.repeated_tool_calls > 1000",
+}
+
+
+def arguments(config: Path, count: int, asking: str = "") -> list:
+    """The command line's configuration files, for `count` rules in all, or with one more that asks for something."""
     text = config.read_text()
     last = "    - {name: routine, probability: 0.01}\n"
     assert text.count(last) == 1
     more = [f"    - name: more-{n}\n      when: '{_KINDS[n % len(_KINDS)].format(n=n)}'\n" for n in range(10, 7 + count)]
-    written = world.work / f"tailsieve-{count}-rules.yaml"
+    more += [f"    - name: asking\n      when: '{_ASKING[asking]}'\n"] if asking else []
+    written = world.work / f"tailsieve-{count}-rules{asking}.yaml"
     written.write_text(text.replace(last, last + "".join(more)))
     return ["--config", written]

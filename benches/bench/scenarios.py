@@ -64,6 +64,8 @@ def _against(load: Load, *servers: Server) -> list[Row]:
 
 
 SIEVE, SIEVE_30, SIEVE_50 = Server("tailsieve", 5), Server("tailsieve", 30), Server("tailsieve", 5, rules=50)
+OLDER = Server("older", 5)
+SIEVE_FAILED, SIEVE_MODELS = Server("tailsieve", 5, asking="failed"), Server("tailsieve", 5, asking="models")
 DECODE, ROTEL = Server("decode"), Server("rotel")
 OTELCOL, OTELCOL_30 = Server("otelcol", 5), Server("otelcol", 30)
 
@@ -114,6 +116,13 @@ ALL = [
     Scenario(
         "rules", "three rules and fifty, 512 spans a request, one core, as fast as it goes",
         _against(_LARGE, SIEVE, SIEVE_50), _BUSY,
+    ),
+    Scenario(
+        "understanding", "reading what spans say of models, where rules ask for it; every span of the load speaks of them",
+        _against(_LARGE, OLDER, SIEVE, SIEVE_FAILED, SIEVE_MODELS), _BUSY,
+        [Goal(f"CPU of {row.name} over that of {OLDER.name}",
+              lambda found, name=row.name: found.median_ratio(name, OLDER.name, "cpu"), most=1.3)
+         for row in (SIEVE, SIEVE_FAILED, SIEVE_MODELS)],
     ),
     Scenario(
         "hold", "held for 5 s and for 30 s, 100,000 spans/s, one core",

@@ -25,18 +25,21 @@ _ROTEL = _PEERS / "rotel.txt"
 class Server:
     """One of the servers, as a scenario has it."""
 
-    # `tailsieve`, `decode`, `otelcol` or `rotel`
+    # `tailsieve`, `older` (another build of it), `decode`, `otelcol` or `rotel`
     kind: str
     # For how many seconds a session is held before it is judged; of servers that hold nothing, none.
     hold: float = 0
     # How many rules there are.
     rules: int = 3
+    # What one more rule asks for: see `rules`.
+    asking: str = ""
 
     @property
     def name(self) -> str:
         held = f", {self.hold:g} s hold" if self.hold else ""
         ruled = f", {self.rules} rules" if self.rules != 3 else ""
-        return f"{_NAMES[self.kind]}{held}{ruled}"
+        asking = f", a rule on {_ASKING[self.asking]}" if self.asking else ""
+        return f"{_NAMES[self.kind]}{held}{ruled}{asking}"
 
 
 @dataclass
@@ -61,10 +64,13 @@ class Metrics(tailsieve.Tailsieve):
 # How the table calls them.
 _NAMES = {
     "tailsieve": "tailsieve",
+    "older": "an older tailsieve",
     "decode": "tonic + prost, decode and drop",
     "otelcol": "otelcol tail_sampling",
     "rotel": "Rotel to its blackhole exporter",
 }
+
+_ASKING = {"failed": "session.failed", "models": "cost and tools"}
 
 # Programs of this tree, by name; set before anything is run.
 binaries: dict[str, Path] = {}
@@ -89,6 +95,14 @@ def build(given: dict[str, Path | None]):
             binaries[name].chmod(0o755)
 
 
+def build_older(given: Path | None):
+    """Takes another build of tailsieve beside the one that is measured."""
+    if given:
+        binaries["older"] = world.work / "older"
+        binaries["older"].write_bytes(given.read_bytes())
+        binaries["older"].chmod(0o755)
+
+
 def versions(kinds: set[str]) -> str:
     """What was measured, for the record."""
     found = []
@@ -105,6 +119,8 @@ def versions(kinds: set[str]) -> str:
 
 def available(server: Server):
     """Raises NotRun when a peer cannot be had. Fetches what is not here."""
+    if server.kind == "older" and "older" not in binaries:
+        raise NotRun("name its binary with --older")
     if server.kind == "otelcol":
         collector.binary()
     elif server.kind == "rotel":
@@ -120,7 +136,7 @@ def running(server: Server, cores: str, sink: str):
     process = Process(server.name, command, world.environment(**env))
     try:
         world.wait_for(lambda: process.must_live() or _listens(endpoint), f"{server.name} that listens", 30)
-        yield Running(process.child.pid, endpoint, process, _metrics(process) if server.kind == "tailsieve" else None)
+        yield Running(process.child.pid, endpoint, process, _metrics(process) if server.kind in ("tailsieve", "older") else None)
         process.must_live()
     finally:
         # What it still holds is of no interest.
@@ -129,8 +145,9 @@ def running(server: Server, cores: str, sink: str):
 
 def _command(server: Server, endpoint: str) -> list:
     match server.kind:
-        case "tailsieve":
-            return [binaries["tailsieve"], "run", *rules.arguments(_PEERS / "tailsieve.yaml", server.rules)]
+        case "tailsieve" | "older":
+            config = rules.arguments(_PEERS / "tailsieve.yaml", server.rules, server.asking)
+            return [binaries[server.kind], "run", *config]
         case "decode":
             return [binaries["decode"], "--endpoint", endpoint]
         case "otelcol":
