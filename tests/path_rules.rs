@@ -392,7 +392,14 @@ fn tool_calls() -> Vec<Case> {
 
 /// What calls cost, and what else price books tell of models.
 fn prices() -> Vec<Case> {
-    let of = |model: &'static str| move |id: &str| chats(id, |chat| chat.with("gen_ai.response.model", model));
+    let of = |model: &'static str| {
+        move |id: &str| {
+            chats(id, |mut chat| {
+                chat.attributes.retain(|attribute| attribute.key != "gen_ai.request.model");
+                chat.with("gen_ai.request.model", model).with("gen_ai.response.model", model)
+            })
+        }
+    };
     let truncated: Make = &|id| chats(id, |chat| finished(chat, "length"));
     let long = |count: i64| move |id: &str| chats(id, |chat| of_input(chat, count));
     vec![
