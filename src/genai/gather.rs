@@ -4,7 +4,7 @@
 use super::coerce;
 use super::conventions::{Field, Kind, Place, Source, Unit};
 use super::errors::text_of;
-use super::facts::{FinishReason, FinishReasons, Operation};
+use super::facts::{FinishReasons, Operation};
 use super::sources::{EVIDENCE, Sources, Use};
 use crate::otlp::value::AnyValue;
 use crate::otlp::walk::Visit;
@@ -31,19 +31,6 @@ pub(super) struct Gathered<'a> {
     pub(super) reasons: FinishReasons,
 }
 
-/// What is seen of a span at first sight.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Glance {
-    /// It may speak of models.
-    pub(super) speaks: bool,
-    /// The kind of operation, where it is told for certain.
-    pub(super) operation: Option<Operation>,
-    /// There is something that may say that it failed.
-    pub(super) failed: bool,
-    /// There is a finish reason, and it is no error.
-    pub(super) finished: bool,
-}
-
 /// Longest text that may stand for nothing, in bytes.
 const MAX_NOTHING: usize = 64;
 
@@ -61,31 +48,6 @@ impl Sources {
     pub(super) fn gather<'a>(&self, visit: &Visit<'a, '_>, gathered: &mut Gathered<'a>) -> bool {
         self.attributes(visit, gathered, false);
         EVIDENCE.into_iter().any(|field| gathered.has(field))
-    }
-
-    /// The little that tells whether a span is worth a closer look.
-    pub(super) fn glance(&self, visit: &Visit<'_, '_>) -> Glance {
-        let mut glance = Glance::default();
-        let (mut rank, mut finished, mut unsure) = (u16::MAX, u16::MAX, u16::MAX);
-        for slot in visit.attributes.present() {
-            let Some(sight) = self.sights.get(slot.index()) else { continue };
-            glance.speaks |= sight.evidence;
-            glance.failed |= sight.failed;
-            if sight.operation < rank {
-                rank = sight.operation;
-                let operation = visit.attributes.get(*slot).filter(|_| sight.plain_operation);
-                glance.operation = operation.and_then(|value| self.operation(value)).map(|(operation, _)| operation);
-            }
-            if sight.finish < u16::MAX {
-                let reasons = visit.attributes.get(*slot).filter(|_| sight.plain_finish);
-                match reasons.and_then(|value| self.finish_reasons(value).gravest()) {
-                    Some(reason) if reason != FinishReason::Error => finished = finished.min(sight.finish),
-                    _ => unsure = unsure.min(sight.finish),
-                }
-            }
-        }
-        glance.finished = finished < unsure;
-        glance
     }
 
     /// What was left, now that the kind of operation is known.
@@ -115,7 +77,7 @@ impl Sources {
     }
 
     /// The finish reasons in a value: an array, JSON of one, a list with commas, or one alone.
-    fn finish_reasons(&self, value: AnyValue<'_>) -> FinishReasons {
+    pub(super) fn finish_reasons(&self, value: AnyValue<'_>) -> FinishReasons {
         let mut reasons = FinishReasons::default();
         let mut push = |text: &str| {
             let text = coerce::unquoted(text);
@@ -294,7 +256,7 @@ impl Sources {
         }
     }
 
-    fn operation(&self, value: AnyValue<'_>) -> Option<(Operation, bool)> {
+    pub(super) fn operation(&self, value: AnyValue<'_>) -> Option<(Operation, bool)> {
         let text = coerce::unquoted(value.as_str()?);
         self.operations.get(text).or_else(|| self.operations.get(text.split_once(' ')?.0))
     }

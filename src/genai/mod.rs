@@ -27,6 +27,8 @@ pub mod usage;
 mod coerce;
 mod errors;
 mod gather;
+mod glance;
+mod hashed;
 mod names;
 mod sources;
 mod words;

@@ -3,9 +3,6 @@
 
 use std::cmp::Reverse;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-
 use super::Kin;
 use super::call::{Billing, Call};
 use super::same::Events;
@@ -16,19 +13,20 @@ impl Events {
     /// Decides which span of each event is billed.
     pub(super) fn bill(&self, calls: &mut [Call], kin: &[Kin]) {
         let covered = self.covered(calls, kin);
-        let mut best: HashMap<usize, usize, RandomState> = HashMap::default();
+        let mut best: Vec<Option<usize>> = vec![None; calls.len()];
         for (at, call) in calls.iter().enumerate() {
             if bears(call) && covered.get(at) == Some(&false) {
-                let known = best.entry(self.event(at)).or_insert(at);
+                let Some(known) = best.get_mut(self.event(at)) else { continue };
+                let known = known.get_or_insert(at);
                 if calls.get(*known).is_some_and(|other| self.weight(at, call) > self.weight(*known, other)) {
                     *known = at;
                 }
             }
         }
         for (at, call) in calls.iter_mut().enumerate() {
-            call.billing = match best.get(&self.event(at)) {
+            call.billing = match best.get(self.event(at)).copied().flatten() {
                 _ if !bears(call) => Billing::Nothing,
-                Some(billed) if *billed == at => Billing::Billed,
+                Some(billed) if billed == at => Billing::Billed,
                 _ if covered.get(at) == Some(&true) => Billing::Wrapper,
                 _ => Billing::Repeated,
             };

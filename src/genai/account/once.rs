@@ -36,11 +36,18 @@ pub(super) struct ModelCall {
 
 /// The calls of language models in the order of their start.
 pub(super) fn model_calls(calls: &[Call], events: &Events, kin: &[Kin]) -> Vec<ModelCall> {
-    let mut found: HashMap<usize, (ModelCall, Knows), RandomState> = HashMap::default();
+    let mut found: Vec<(ModelCall, Knows)> = Vec::with_capacity(calls.len());
+    // By event: where its call stands among them.
+    let mut places: Vec<Option<usize>> = vec![None; calls.len()];
     for (at, call) in best_first(calls, events) {
         let turn = kin.get(at).map_or(0, |kin| kin.turn);
         let own = ModelCall::of(events.event(at), call, turn);
-        let (known, knows) = found.entry(own.event).or_insert((own, Knows::of(call)));
+        let Some(place) = places.get_mut(own.event) else { continue };
+        let place = *place.get_or_insert_with(|| {
+            found.push((own, Knows::of(call)));
+            found.len() - 1
+        });
+        let Some((known, knows)) = found.get_mut(place) else { continue };
         known.attempt = known.attempt.max(own.attempt);
         known.first_token = known.first_token.or(own.first_token);
         known.ttc = known.ttc.or(own.ttc);
@@ -51,7 +58,7 @@ pub(super) fn model_calls(calls: &[Call], events: &Events, kin: &[Kin]) -> Vec<M
             (known.outcome, *knows) = (own.outcome, Knows::of(call));
         }
     }
-    let mut once: Vec<ModelCall> = found.into_values().map(|(call, _)| call).collect();
+    let mut once: Vec<ModelCall> = found.into_iter().map(|(call, _)| call).collect();
     once.sort_by_cached_key(|call| call.best.rank());
     let again = asked_again(calls, events, kin);
     once.iter_mut().for_each(|call| call.again = again.contains(&call.event));
@@ -100,7 +107,8 @@ fn asked_again(calls: &[Call], events: &Events, kin: &[Kin]) -> HashSet<usize, R
             Some((events.event(at), (kin.get(at)?.turn, call.scope, call.request, call.asked_model), call))
         })
     };
-    let mut last: HashMap<_, (u64, u32, usize), RandomState> = HashMap::default();
+    let mut last: HashMap<_, (u64, u32, usize), RandomState> =
+        HashMap::with_capacity_and_hasher(calls.len(), RandomState::default());
     for (event, what, call) in asked() {
         let latest = last.entry(what).or_default();
         *latest = (*latest).max((call.start, call.used.input, event));

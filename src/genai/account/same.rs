@@ -110,7 +110,8 @@ impl Events {
 
     /// A span that came twice with different bytes is one.
     fn same_span(&mut self, calls: &[Call], kin: &[Kin], places: &[usize]) {
-        let mut known: HashMap<(u32, u64, bool), usize, RandomState> = HashMap::default();
+        let mut known: HashMap<(u32, u64, bool), usize, RandomState> =
+            HashMap::with_capacity_and_hasher(places.len(), RandomState::default());
         for at in places.iter().copied() {
             let Some((call, kin)) = calls.get(at).zip(kin.get(at)).filter(|(_, kin)| kin.id != 0) else { continue };
             if let Some(first) = known.get(&(kin.turn, kin.id, call.operation == Operation::Tool)) {

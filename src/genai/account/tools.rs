@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use super::call::{Call, NO_NAME};
 use super::same::Events;
@@ -32,7 +32,8 @@ pub(super) fn count(
     sums.tool_calls = made.len() as u32;
     sums.tool_failures = made.iter().filter(|call| call.failed).count() as u32;
     by_tool(&made, names, frame, sums);
-    let mut known: HashSet<(u16, u64), RandomState> = HashSet::default();
+    let mut known: HashSet<(u16, u64), RandomState> =
+        HashSet::with_capacity_and_hasher(made.len(), RandomState::default());
     let (mut run, mut last) = (0, None);
     for call in &made {
         // Without its arguments a call is like no other.
@@ -49,10 +50,17 @@ fn made(calls: &[Call], events: &Events) -> Vec<ToolCall> {
     let mut places: Vec<usize> = (0..calls.len()).collect();
     places.retain(|at| calls.get(*at).is_some_and(|call| call.operation == Operation::Tool));
     places.sort_by_cached_key(|at| (events.outside.depth(*at), calls.get(*at).map(Call::rank)));
-    let mut by_event: HashMap<usize, ToolCall, RandomState> = HashMap::default();
+    let mut all: Vec<ToolCall> = Vec::with_capacity(places.len());
+    // By event: where its call stands among them.
+    let mut known: Vec<Option<usize>> = vec![None; calls.len()];
     for (at, call) in places.into_iter().filter_map(|at| Some((at, calls.get(at)?))) {
         let own = ToolCall { start: call.start, tool: call.tool, arguments: call.request, failed: call.failed };
-        let made = by_event.entry(events.event(at)).or_insert(own);
+        let Some(known) = known.get_mut(events.event(at)) else { continue };
+        let place = *known.get_or_insert_with(|| {
+            all.push(own);
+            all.len() - 1
+        });
+        let Some(made) = all.get_mut(place) else { continue };
         made.failed |= call.failed;
         made.start = made.start.min(call.start);
         if made.arguments == 0 {
@@ -62,9 +70,8 @@ fn made(calls: &[Call], events: &Events) -> Vec<ToolCall> {
             made.tool = call.tool;
         }
     }
-    let mut made: Vec<ToolCall> = by_event.into_values().collect();
-    made.sort_by_key(|call| (call.start, call.arguments, call.tool));
-    made
+    all.sort_by_key(|call| (call.start, call.arguments, call.tool));
+    all
 }
 
 /// Counts by tool, beside the names of tools.

@@ -1,0 +1,181 @@
+//! Kinds of operations, and why models stop.
+
+/// What kind of operation a span is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Operation {
+    /// A call of a language model, of an image or of a speech model.
+    Llm,
+    /// An embedding.
+    Embedding,
+    /// A ranking of documents.
+    Rerank,
+    /// A search for documents.
+    Retrieval,
+    /// A run of an agent.
+    Agent,
+    /// A workflow.
+    Workflow,
+    /// A part of a workflow or of an agent's run.
+    Step,
+    /// A call of a tool.
+    Tool,
+    /// A check of an input or an output.
+    Guardrail,
+    /// A judgement of an output.
+    Evaluator,
+    /// Work on a memory.
+    Memory,
+    /// Anything else that speaks of models.
+    #[default]
+    Other,
+}
+
+/// Why a model stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FinishReason {
+    /// It was done.
+    Stop,
+    /// It may write no more.
+    Length,
+    /// It calls tools.
+    ToolCall,
+    /// The answer was filtered.
+    ContentFilter,
+    /// It refused.
+    Refusal,
+    /// It waits to go on.
+    Pause,
+    /// It was told to.
+    Cancelled,
+    /// Something went wrong.
+    Error,
+    /// A reason that is not known here.
+    #[default]
+    Unknown,
+}
+
+/// The finish reasons of a call, one for each choice; those behind the fourth are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FinishReasons {
+    reasons: [FinishReason; 4],
+    len: u8,
+}
+
+// === impl Operation ===
+
+impl Operation {
+    /// All kinds.
+    pub const ALL: [Self; 12] = [
+        Self::Llm,
+        Self::Embedding,
+        Self::Rerank,
+        Self::Retrieval,
+        Self::Agent,
+        Self::Workflow,
+        Self::Step,
+        Self::Tool,
+        Self::Guardrail,
+        Self::Evaluator,
+        Self::Memory,
+        Self::Other,
+    ];
+
+    /// The kind as the convention table names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Llm => "llm",
+            Self::Embedding => "embedding",
+            Self::Rerank => "rerank",
+            Self::Retrieval => "retrieval",
+            Self::Agent => "agent",
+            Self::Workflow => "workflow",
+            Self::Step => "step",
+            Self::Tool => "tool",
+            Self::Guardrail => "guardrail",
+            Self::Evaluator => "evaluator",
+            Self::Memory => "memory",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether a model is called.
+    pub fn is_model_call(self) -> bool {
+        matches!(self, Self::Llm | Self::Embedding | Self::Rerank)
+    }
+
+    /// Whether it always stands around others.
+    pub fn is_wrapper(self) -> bool {
+        matches!(self, Self::Agent | Self::Workflow | Self::Step)
+    }
+}
+
+// === impl FinishReason ===
+
+impl FinishReason {
+    /// All reasons that the convention table names.
+    pub const NAMED: [Self; 8] = [
+        Self::Stop,
+        Self::Length,
+        Self::ToolCall,
+        Self::ContentFilter,
+        Self::Refusal,
+        Self::Pause,
+        Self::Cancelled,
+        Self::Error,
+    ];
+
+    /// The reason by its canonical name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::ToolCall => "tool_call",
+            Self::ContentFilter => "content_filter",
+            Self::Refusal => "refusal",
+            Self::Pause => "pause",
+            Self::Cancelled => "cancelled",
+            Self::Error => "error",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+// === impl FinishReasons ===
+
+impl FinishReasons {
+    /// No reason was given.
+    #[cfg(test)]
+    pub(crate) const NONE: Self = Self { reasons: [FinishReason::Unknown; 4], len: 0 };
+
+    /// Adds one, while there is room.
+    pub fn push(&mut self, reason: FinishReason) {
+        if let Some(place) = self.reasons.get_mut(usize::from(self.len)) {
+            *place = reason;
+            self.len += 1;
+        }
+    }
+
+    /// Them, in the order of the choices.
+    pub fn as_slice(&self) -> &[FinishReason] {
+        self.reasons.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// The one that weighs most, of several choices; `None` where none is known.
+    pub fn gravest(&self) -> Option<FinishReason> {
+        let weight = |reason: &FinishReason| match reason {
+            FinishReason::Unknown => 0,
+            FinishReason::Stop => 1,
+            FinishReason::ToolCall => 2,
+            FinishReason::Pause => 3,
+            FinishReason::Refusal => 4,
+            FinishReason::ContentFilter => 5,
+            FinishReason::Length => 6,
+            FinishReason::Cancelled => 7,
+            FinishReason::Error => 8,
+        };
+        let reasons = self.as_slice().iter().copied();
+        reasons.max_by_key(weight).filter(|reason| *reason != FinishReason::Unknown)
+    }
+}
