@@ -157,7 +157,14 @@ async fn run(scenario: Scenario) -> Outcome {
         client.await.unwrap();
     }
     let taken = started.elapsed();
-    let last = sieve.scrape().await;
+    // What was accepted last may still be on its way to its shard.
+    let accepted = tally.accepted_spans.load(Ordering::Relaxed);
+    let caught_up = Instant::now() + Duration::from_secs(60);
+    let mut last = sieve.scrape().await;
+    while last.ledger().received < accepted && Instant::now() < caught_up {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        last = sieve.scrape().await;
+    }
     backend.answers(Answer::Take);
     let stopped = sieve.stop().await;
     let peak = watch.stop();
