@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
 use super::call::Call;
-use super::once::{ModelCall, model_calls, retries};
+use super::once::{ModelCall, last, model_calls, retries};
 use super::same::Events;
 use super::sums::{Named, OutcomeSource, Sums};
 use super::{Account, Frame, Kin, NameKind, tools};
@@ -100,7 +100,7 @@ impl Account {
         if let Some(status) = frame.root_status {
             return Some((status.into(), OutcomeSource::RootStatus));
         }
-        let finish = once.last().map(|call| call.finish).filter(|reason| *reason != FinishReason::Unknown);
+        let finish = last(once).map(|call| call.finish).filter(|reason| *reason != FinishReason::Unknown);
         finish.map(|reason| (reason.name().into(), OutcomeSource::FinishReason))
     }
 }
@@ -114,7 +114,7 @@ fn count_calls(once: &[ModelCall], sums: &mut Sums) {
             *count += 1;
         }
     }
-    sums.last_call_failed = once.last().is_some_and(ModelCall::went_wrong);
+    sums.last_call_failed = last(once).is_some_and(ModelCall::went_wrong);
     let mut inputs = once.iter().map(|call| f64::from(call.best.used.input)).filter(|input| *input > 0.0);
     if let Some(first) = inputs.next() {
         sums.context_growth = Some(inputs.next_back().unwrap_or(first) / first);

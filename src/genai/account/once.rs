@@ -32,6 +32,8 @@ pub(super) struct ModelCall {
     pub(super) attempt: u8,
     /// It was made again later in its turn.
     pub(super) again: bool,
+    /// Start of the latest of its spans: an answer that is given once more is the last word.
+    latest: u64,
 }
 
 /// The calls of language models in the order of their start.
@@ -49,6 +51,7 @@ pub(super) fn model_calls(calls: &[Call], events: &Events, kin: &[Kin]) -> Vec<M
         });
         let Some((known, knows)) = found.get_mut(place) else { continue };
         known.attempt = known.attempt.max(own.attempt);
+        known.latest = known.latest.max(own.latest);
         known.first_token = known.first_token.or(own.first_token);
         known.ttc = known.ttc.or(own.ttc);
         if known.finish == FinishReason::Unknown {
@@ -63,6 +66,11 @@ pub(super) fn model_calls(calls: &[Call], events: &Events, kin: &[Kin]) -> Vec<M
     let again = asked_again(calls, events, kin);
     once.iter_mut().for_each(|call| call.again = again.contains(&call.event));
     once
+}
+
+/// The last word of a session.
+pub(super) fn last(once: &[ModelCall]) -> Option<&ModelCall> {
+    once.iter().max_by_key(|call| call.latest)
 }
 
 /// Calls that were made again: requests that were sent again or attempts behind the first, whichever tells more of a
@@ -136,6 +144,7 @@ impl ModelCall {
             ttc: call.completion(),
             attempt: call.attempt,
             again: false,
+            latest: call.start,
         }
     }
 

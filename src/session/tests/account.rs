@@ -379,3 +379,15 @@ fn what_no_rule_asks_for_is_read_of_sessions_that_are_kept_and_where_the_verdict
     assert!(all.2.len() == 2 && all.2[1].contains("keep 1"), "{:?}", all.2);
     assert!(run(Asks::Nothing).1.is_empty());
 }
+
+#[test]
+fn an_answer_that_is_given_once_more_is_the_last_word() {
+    let answer = |ids, time| chat(ids, time, 10, 5).with("gen_ai.response.id", "small-server-1").session("s");
+    let broken = chat((1, 2, 0), (30, 40), 10, 5).failed().session("s");
+    let mut world = World::new(1, &config::Sessions::default());
+    send(&mut world, &[answer((1, 1, 0), (10, 20)), broken.clone(), answer((1, 3, 0), (50, 60))]);
+    assert!(!judged(world)[0].failed());
+    let mut world = World::new(1, &config::Sessions::default());
+    send(&mut world, &[answer((1, 1, 0), (10, 20)), broken]);
+    assert!(judged(world)[0].failed());
+}
