@@ -9,19 +9,20 @@
     reason = "a proof fails by panicking"
 )]
 
+mod deviations;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, unbounded};
+use deviations::Found;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest as Request;
 use prost::Message as _;
 use serde_json::Value;
 use support::recordings::{self, Scenario};
 use support::spans::attribute;
 use tailsieve::config;
-use tailsieve::config::tree::{self, Node};
 use tailsieve::flow::{Kept, Receipt, Session, Verdict};
 use tailsieve::genai::account::TokenSums;
 use tailsieve::genai::conventions::Conventions;
@@ -254,8 +255,6 @@ fn outcome_of_turn(mode: &str) -> &'static str {
 }
 
 /// Deviations: by cell and check, what was got.
-type Found = BTreeMap<(String, String), String>;
-
 fn check_used(cell: &str, check: &str, got: Used, wanted: Used, found: &mut Found) {
     if got != wanted {
         let Used { calls, input, output } = got;
@@ -317,36 +316,9 @@ fn check_turns(cell: &str, turns: &serde_json::Map<String, Value>, kept: &Kept, 
     }
 }
 
-/// The deviations that are listed, each with what is got.
-fn listed() -> Found {
-    let root = tree::parse(DEVIATIONS, "billing_deviations.yaml").unwrap();
-    let tree::Value::List(entries) = root.value else { panic!("not a list") };
-    let mut listed = BTreeMap::new();
-    for entry in entries {
-        let get = |key: &str| -> Node {
-            let tree::Value::Map(map) = &entry.value else { panic!("line {}: not a mapping", entry.line) };
-            map.iter().find(|it| it.key == key).unwrap_or_else(|| panic!("line {}: no {key}", entry.line)).node.clone()
-        };
-        let text = |key: &str| get(key).string().unwrap().text;
-        assert!(text("why").len() > 10, "line {}: no reason", entry.line);
-        let tree::Value::List(scenarios) = get("scenarios").value else { panic!("line {}", entry.line) };
-        for scenario in scenarios {
-            let cell = format!("{}/{}", text("framework"), scenario.string().unwrap().text);
-            let before = listed.insert((cell, text("check")), text("got"));
-            assert!(before.is_none(), "line {}: listed twice", entry.line);
-        }
-    }
-    listed
-}
-
 #[test]
 fn every_recorded_call_is_billed_once_or_its_deviation_is_listed() {
-    let (found, listed) = (deviations(), listed());
-    let line = |((cell, check), got): (&(String, String), &String)| format!("{cell}: {check}: {got}");
-    let more: Vec<_> = found.iter().filter(|(key, got)| listed.get(key) != Some(got)).map(line).collect();
-    assert!(more.is_empty(), "not listed: {more:#?}");
-    let fewer: Vec<_> = listed.iter().filter(|(key, _)| !found.contains_key(key)).map(line).collect();
-    assert!(fewer.is_empty(), "listed, and do not deviate: {fewer:#?}");
+    deviations::assert_listed(&deviations(), DEVIATIONS, "billing_deviations.yaml");
 }
 
 #[test]

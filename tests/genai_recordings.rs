@@ -9,13 +9,13 @@
     reason = "a proof fails by panicking"
 )]
 
+mod deviations;
 mod otlp_common;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use serde_json::Value;
-use tailsieve::config::tree::{self, Node};
 use tailsieve::genai::conventions::Conventions;
 use tailsieve::genai::fact_keys::FactKeys;
 use tailsieve::genai::facts::Operation;
@@ -298,38 +298,10 @@ fn deviations() -> BTreeMap<(String, &'static str), String> {
     found
 }
 
-/// The deviations that are listed, each with what is got.
-fn listed() -> BTreeMap<(String, String), String> {
-    let root = tree::parse(DEVIATIONS, "recordings_deviations.yaml").unwrap();
-    let tree::Value::List(entries) = root.value else { panic!("not a list") };
-    let mut listed = BTreeMap::new();
-    for entry in entries {
-        let get = |key: &str| -> Node {
-            let tree::Value::Map(map) = &entry.value else { panic!("line {}: not a mapping", entry.line) };
-            map.iter().find(|it| it.key == key).unwrap_or_else(|| panic!("line {}: no {key}", entry.line)).node.clone()
-        };
-        let text = |key: &str| get(key).string().unwrap().text;
-        assert!(text("why").len() > 10, "line {}: no reason", entry.line);
-        let tree::Value::List(scenarios) = get("scenarios").value else { panic!("line {}", entry.line) };
-        for scenario in scenarios {
-            let cell = format!("{}/{}", text("framework"), scenario.string().unwrap().text);
-            let before = listed.insert((cell, text("check")), text("got"));
-            assert!(before.is_none(), "line {}: listed twice", entry.line);
-        }
-    }
-    listed
-}
-
 #[test]
 fn every_recorded_call_is_read_as_it_was_or_its_deviation_is_listed() {
     let found = deviations().into_iter().map(|((cell, check), got)| ((cell, check.to_owned()), got));
-    let found: BTreeMap<(String, String), String> = found.collect();
-    let listed = listed();
-    let line = |((cell, check), got): (&(String, String), &String)| format!("{cell}: {check}: {got}");
-    let more: Vec<_> = found.iter().filter(|(key, got)| listed.get(key) != Some(got)).map(line).collect();
-    assert!(more.is_empty(), "not listed: {more:#?}");
-    let fewer: Vec<_> = listed.iter().filter(|(key, _)| !found.contains_key(key)).map(line).collect();
-    assert!(fewer.is_empty(), "listed, and do not deviate: {fewer:#?}");
+    deviations::assert_listed(&found.collect(), DEVIATIONS, "recordings_deviations.yaml");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Every span that comes in goes through the walk and the intake: what they allocate is counted a request and a trace,
 //! never a span or an attribute.
-#![allow(unsafe_code, missing_docs, clippy::unwrap_used, clippy::panic, reason = "what a test cannot read fails it")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "what a test cannot read fails it")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod allocations;
+
+use allocations::ALLOCATIONS;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, unbounded};
@@ -22,30 +23,6 @@ use tailsieve::session::Lens;
 use tailsieve::session::directory::Directory;
 use tailsieve::session::intake::Intake;
 use tailsieve::session::mail::{Mail, Message};
-
-/// Counts what the thread allocates; growing counts once.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: hands every call on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promises are those that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: `at` came from `System`, through `alloc`.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Requests that are counted: the mail's own blocks come once in so many messages.
 const REQUESTS: u64 = 310;
