@@ -15,7 +15,6 @@ mod name;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -25,7 +24,7 @@ use crate::genai::fact_keys::FactKeys;
 use crate::genai::facts::{Facts, Operation};
 use crate::genai::price::{PriceBook, Priced, Prices};
 use crate::genai::stream::Outcome;
-use crate::genai::usage::price_facts;
+use crate::genai::usage::{price_by_attributes, price_facts};
 use crate::otlp::append::put_trace_state;
 use crate::otlp::join::{Piece, Unjoined, join};
 use crate::otlp::keys::KeyTable;
@@ -166,12 +165,9 @@ impl Around<'_> {
 
 /// What a span costs. What stands around the calls whose tokens it counts has no cost of its own.
 fn price<'b>(book: &'b PriceBook, of_model: Option<&Facts<'_>>, visit: &Visit<'_, '_>) -> Option<Priced<'b>> {
-    let span = &visit.span;
     match of_model {
         Some(facts) => facts.is_leaf_call().then(|| price_facts(book, facts)),
-        None => book.price_span(span.name, span.start, Duration::from_nanos(span.duration()), |key| {
-            span.attributes().find(|attribute| attribute.key == key).map(|attribute| attribute.value)
-        }),
+        None => price_by_attributes(book, &visit.span),
     }
 }
 

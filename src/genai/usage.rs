@@ -1,8 +1,11 @@
 //! From what a span says to what it costs.
 
+use std::time::Duration;
+
 use super::facts::{Facts, Operation};
 use super::price::{Assumptions, Attodollars, Cost, PriceBook, Priced, Status, Tokens, Usage};
 use super::tokens;
+use crate::otlp::span::SpanView;
 
 impl Facts<'_> {
     /// What the price book wants to know of the call.
@@ -39,6 +42,13 @@ pub fn price_facts<'b>(book: &'b PriceBook, facts: &Facts<'_>) -> Priced<'b> {
         }
         Status::SelfHosted | Status::InvalidUsage | Status::Reported => priced,
     }
+}
+
+/// What a span costs by the user's own prices of spans. `None` when none is for it.
+pub fn price_by_attributes<'b>(book: &'b PriceBook, span: &SpanView<'_>) -> Option<Priced<'b>> {
+    book.price_span(span.name, span.start, Duration::from_nanos(span.duration()), |key| {
+        span.attributes().find(|attribute| attribute.key == key).map(|attribute| attribute.value)
+    })
 }
 
 /// Tokens in the buckets of the price book: sound and pictures apart. They are counted among the rest, as far as they are

@@ -1,7 +1,6 @@
 //! One span as a shard wants it: what is kept of it, and what is folded at once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -17,7 +16,7 @@ use crate::genai::fact_keys::FactKeys;
 use crate::genai::facts::{Facts, Operation, PromptVersion};
 use crate::genai::price::{PriceBook, Priced, Prices};
 use crate::genai::session_keys::SessionKeys;
-use crate::genai::usage::price_facts;
+use crate::genai::usage::{price_by_attributes, price_facts};
 use crate::otlp::keys::KeyTable;
 use crate::otlp::revisit::Revisit;
 use crate::otlp::span::STATUS_ERROR;
@@ -153,30 +152,28 @@ impl Lens {
 
     /// What a span costs: a call of a model by what it used, anything else by the user's own prices of spans.
     fn priced<'b>(&self, visit: &Visit<'_, '_>, facts: Option<&Facts<'_>>, book: &'b PriceBook) -> Option<Priced<'b>> {
-        let span = &visit.span;
         match facts.filter(|facts| facts.operation.is_model_call() || facts.tokens.is_some()) {
             Some(facts) => Some(price_facts(book, facts)),
-            None => book.price_span(span.name, span.start, Duration::from_nanos(span.duration()), |key| {
-                span.attributes().find(|attribute| attribute.key == key).map(|attribute| attribute.value)
-            }),
+            None => price_by_attributes(book, &visit.span),
         }
     }
 
     /// Describes a span that is already held, from its bytes in `segment`, with the names that it gives.
-    pub fn describe_again(
+    pub fn describe_again<'a>(
         &self,
+        reader: &mut Revisit<'a, '_>,
         span: &SpanRef,
-        segment: &[u8],
+        segment: &'a [u8],
+        book: &PriceBook,
         naming: &mut Naming,
     ) -> Option<(ArrivedSpan, Option<ArrivedCall>)> {
         let frame = Frame { bytes: segment, offset: 0 };
-        let book = self.prices.current();
         naming.clear();
         let describe = |visit: &Visit<'_, '_>| {
-            let call = self.reads_calls().then(|| self.call(visit, frame, &book, naming));
+            let call = self.reads_calls().then(|| self.call(visit, frame, book, naming));
             (self.describe(visit, frame), call.flatten())
         };
-        let (described, call) = Revisit::new(&self.keys).visit(segment, span.place(), describe)?;
+        let (described, call) = reader.visit(segment, span.place(), describe)?;
         let (turn, segment) = (span.turn, span.segment);
         Some((ArrivedSpan { span: SpanRef { turn, segment, ..described.span }, ..described }, call))
     }

@@ -15,6 +15,7 @@ use crate::clock::Nanos;
 use crate::flow::{ArrivedCalls, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef};
 use crate::genai::account::NO_NAME;
 use crate::observe::ledger::Spans;
+use crate::otlp::revisit::Revisit;
 use crate::otlp::span::TraceId;
 
 // === impl Shard ===
@@ -73,9 +74,12 @@ impl Shard {
     /// Reads held spans again from their segments. What does not read back is let go of and counted as lost.
     fn read_again(&mut self, spans: &[SpanRef]) -> (Vec<ArrivedSpan>, ArrivedCalls) {
         let (mut described, mut calls, mut names) = (Vec::with_capacity(spans.len()), Vec::new(), Vec::new());
-        let mut naming = Naming::default();
+        let lens = &self.site.lens;
+        let (book, mut naming, mut reader) = (lens.prices.current(), Naming::default(), Revisit::new(&lens.keys));
+        let mut lost = Vec::new();
         for span in spans {
-            match self.site.lens.describe_again(span, self.held.segment_bytes(span.segment), &mut naming) {
+            let segment = self.held.segment_bytes(span.segment);
+            match lens.describe_again(&mut reader, span, segment, &book, &mut naming) {
                 Some((mut span, call)) => {
                     // Each span has names of its own: they stand in its segment.
                     if let Some(mut call) = call {
@@ -87,11 +91,12 @@ impl Shard {
                     }
                     described.push(span);
                 }
-                None => {
-                    self.counts.lost += Spans::new(1, u64::from(span.len));
-                    self.held.remove(span.segment, 1, u64::from(span.len), false);
-                }
+                None => lost.push(span),
             }
+        }
+        for span in lost {
+            self.counts.lost += Spans::new(1, u64::from(span.len));
+            self.held.remove(span.segment, 1, u64::from(span.len), false);
         }
         (described, ArrivedCalls { list: calls, names: names.into() })
     }
