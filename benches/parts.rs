@@ -20,6 +20,7 @@ use tailsieve::expr::Compiler;
 use tailsieve::flow::{Reason, Receipt, Session, SessionKey, Turn, TurnRoot};
 use tailsieve::genai::conventions::Conventions;
 use tailsieve::genai::price::{PriceBook, Prices};
+use tailsieve::genai::usage::price_facts;
 use tailsieve::log::{Log, Record, RecordKind};
 use tailsieve::otlp::fields::{request, resource_spans, scope_spans};
 use tailsieve::otlp::join::{Piece, join};
@@ -131,6 +132,18 @@ fn walking(c: &mut Criterion) {
             walk(black_box(&body), &lens.keys, |visit| calls += u32::from(lens.fact_keys.facts(visit).is_some()))
                 .unwrap();
             calls
+        });
+    });
+    let book = lens.prices.current();
+    group.bench_function("walk, facts and prices", |b| {
+        b.iter(|| {
+            let mut priced = 0;
+            walk(black_box(&body), &lens.keys, |visit| {
+                let facts = lens.fact_keys.facts(visit);
+                priced += u32::from(facts.is_some_and(|facts| price_facts(&book, &facts).cost.is_some()));
+            })
+            .unwrap();
+            priced
         });
     });
     intake(&mut group, &body);

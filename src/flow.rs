@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::clock::Nanos;
-use crate::genai::account::{Call, NameKind, OutcomeSource};
+use crate::genai::account::Share;
 use crate::log::{Record, Segment};
 use crate::otlp::join::Piece;
 use crate::otlp::span::{SpanId, TraceId};
@@ -66,8 +66,6 @@ pub struct Arrival {
     pub traces: Vec<ArrivedTrace>,
     /// Their spans, trace by trace.
     pub spans: Vec<ArrivedSpan>,
-    /// What those of them say that speak of models, tools or money.
-    pub calls: ArrivedCalls,
 }
 
 /// One trace of an [`Arrival`].
@@ -92,8 +90,6 @@ pub struct ArrivedTrace {
 pub struct ArrivedSpan {
     /// What is kept.
     pub span: SpanRef,
-    /// Place of what it says of models among the arrival's calls; [`ArrivedSpan::NO_CALL`] for nothing.
-    pub call: u32,
     /// `start_time_unix_nano`
     pub start: u64,
     /// `end_time_unix_nano`
@@ -104,8 +100,8 @@ pub struct ArrivedSpan {
     pub remote_parent: bool,
     /// It says that its session is over.
     pub ends_session: bool,
-    /// It may be a call of a model that broke, failed or had an error: it has not been read to the end.
-    pub doubtful: bool,
+    /// What it adds to the ceilings of its session.
+    pub share: Share,
     /// Its name.
     pub name: Text,
     /// `service.name` of its resource.
@@ -114,53 +110,6 @@ pub struct ArrivedSpan {
     pub error_type: Text,
     /// `ot=rv` of its tracestate, 56 bits, or `u64::MAX` where there is none.
     pub incoming_rv: u64,
-}
-
-/// What one span says of models, tools or money, on its way to a shard.
-#[derive(Clone, Copy, Debug)]
-pub struct ArrivedCall {
-    /// What is kept.
-    pub call: Call,
-    /// Places of the names that it gave, by their kind; [`NO_NAME`](crate::genai::account::NO_NAME) for none.
-    pub names: [u16; NameKind::ALL.len()],
-    /// What it says of how its session ended.
-    pub outcome: Option<(OutcomeSource, Name)>,
-}
-
-/// What spans say of models, tools or money, and the names that they gave.
-#[derive(Clone, Debug, Default)]
-pub struct ArrivedCalls {
-    /// What they say.
-    pub list: Vec<ArrivedCall>,
-    /// The names.
-    pub names: Arc<[ArrivedName]>,
-}
-
-/// A name with what it is one of.
-#[derive(Clone, Copy, Debug)]
-pub struct ArrivedName {
-    /// What it is one of.
-    pub kind: NameKind,
-    /// XXH3 of it.
-    pub hash: u64,
-    /// The name, in the segment of the spans that gave it.
-    pub name: Name,
-}
-
-/// A name that a span gave, as the span has it or as the convention table calls it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Name {
-    /// None.
-    #[default]
-    None,
-    /// As it stands in the segment.
-    Text(Text),
-    /// A word of the convention table.
-    Word(u16),
-    /// A number.
-    Number(i64),
-    /// A hash, written as a version of a prompt.
-    Hash(u64),
 }
 
 /// Text inside a segment: its offset and length. Empty where there is none.
@@ -237,9 +186,6 @@ impl Receipt {
 // === impl ArrivedSpan ===
 
 impl ArrivedSpan {
-    /// Stands for nothing that it says of models.
-    pub const NO_CALL: u32 = u32::MAX;
-
     /// A place for a span.
     pub const EMPTY: Self = Self {
         span: SpanRef {
@@ -255,13 +201,12 @@ impl ArrivedSpan {
             failed: false,
             predicates: 0,
         },
-        call: Self::NO_CALL,
         start: 0,
         end: 0,
         status: 0,
         remote_parent: false,
         ends_session: false,
-        doubtful: false,
+        share: Share::NOTHING,
         name: Text { start: 0, len: 0 },
         service: Text { start: 0, len: 0 },
         error_type: Text { start: 0, len: 0 },

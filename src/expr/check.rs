@@ -4,7 +4,7 @@
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 
 use super::ExprError;
-use super::fields::{Asks, Type};
+use super::fields::Type;
 use super::parse::Parsed;
 use super::tree::Node;
 use super::value::Literal;
@@ -20,8 +20,6 @@ pub(super) struct Check<'c> {
     pub variables: Vec<(String, Variable)>,
     /// Inside of a span predicate, which sees nothing but its span.
     pub in_span: bool,
-    /// What is asked of sessions.
-    pub asks: &'c mut Asks,
 }
 
 /// What a name stands for.
@@ -60,9 +58,8 @@ pub(super) fn rule(
     parsed: &Parsed<'_>,
     keys: &mut KeyTable,
     predicates: &mut Vec<Node>,
-    asks: &mut Asks,
 ) -> Result<Node, Vec<ExprError>> {
-    let mut check = Check { parsed, keys, predicates, errors: Vec::new(), variables: Vec::new(), in_span: false, asks };
+    let mut check = Check { parsed, keys, predicates, errors: Vec::new(), variables: Vec::new(), in_span: false };
     let node = check.condition(&parsed.tree, "a rule");
     let mut errors = check.errors;
     errors.sort_by_key(|error| error.offset);

@@ -9,6 +9,7 @@ pub use session::SESSION;
 
 use super::value::Value;
 use crate::flow::Session;
+use crate::genai::account::Ceiling;
 use crate::otlp::span::EventView;
 use crate::otlp::walk::Visit;
 
@@ -53,21 +54,21 @@ pub struct Field<F: 'static> {
     /// What it says.
     pub doc: &'static str,
     /// What of a session has to be known for it.
-    pub(super) asks: Asks,
+    pub needs: Needs,
     /// How it is read.
     pub(crate) read: F,
 }
 
-/// What of a session has to be known for a field; what nobody asks for is not read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Asks {
+/// What of a session has to be known for a field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Needs {
     /// Nothing that its spans say of models.
     #[default]
     Nothing,
-    /// How its last call of a model ended.
-    LastCall,
-    /// All that they say.
-    Calls,
+    /// How its calls of models ended, unless all ended well: then it says what it says of a session without any.
+    Endings,
+    /// All that they say, unless this ceiling of it is too low to matter.
+    Calls(Option<Ceiling>),
 }
 
 /// Reads one field of a session; the second argument is its id as text.
@@ -110,23 +111,7 @@ pub const EVENT: &[Field<EventRead>] = &[
 ];
 
 const fn field<F>(name: &'static str, ty: Type, unit: &'static str, doc: &'static str, read: F) -> Field<F> {
-    Field { name, ty, unit, doc, asks: Asks::Nothing, read }
-}
-
-/// A field that is made of what spans say of models.
-const fn of_calls<F: Copy>(name: &'static str, ty: Type, unit: &'static str, doc: &'static str, read: F) -> Field<F> {
-    Field { name, ty, unit, doc, asks: Asks::Calls, read }
-}
-
-/// A field for which it must be known how the last call of a model ended.
-const fn of_last_call<F: Copy>(
-    name: &'static str,
-    ty: Type,
-    unit: &'static str,
-    doc: &'static str,
-    read: F,
-) -> Field<F> {
-    Field { name, ty, unit, doc, asks: Asks::LastCall, read }
+    Field { name, ty, unit, doc, needs: Needs::Nothing, read }
 }
 
 // === impl Type ===

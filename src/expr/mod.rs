@@ -9,6 +9,7 @@
 //! in CEL: `absent && false` is false, `absent || true` is true, everything else of it is absent, and at the top it is
 //! false.
 
+mod asks;
 mod check;
 mod duration;
 mod eval;
@@ -32,10 +33,10 @@ use crate::flow::Session;
 use crate::otlp::keys::KeyTable;
 use crate::otlp::walk::Visit;
 use eval::Env;
-use fields::Asks;
 use tree::Node;
 pub(crate) use value::Value;
 
+pub use asks::Asks;
 pub use scan::{MAX_BYTES, MAX_NESTING};
 
 /// Most different span predicates that all rules together may have: one bit each on every held span.
@@ -104,7 +105,7 @@ impl std::error::Error for ExprError {}
 impl<'k> Compiler<'k> {
     /// A compiler that adds the attribute keys it needs to `keys`.
     pub fn new(keys: &'k mut KeyTable) -> Self {
-        Self { keys, predicates: Vec::new(), asks: Asks::Nothing }
+        Self { keys, predicates: Vec::new(), asks: Asks::default() }
     }
 
     /// Compiles one rule's expression.
@@ -114,7 +115,9 @@ impl<'k> Compiler<'k> {
     pub fn rule(&mut self, text: &str) -> Result<SessionExpr, Vec<ExprError>> {
         scan::scan(text).map_err(|error| vec![error])?;
         let parsed = parse::parse(text)?;
-        check::rule(&parsed, self.keys, &mut self.predicates, &mut self.asks).map(|node| SessionExpr { node })
+        let node = check::rule(&parsed, self.keys, &mut self.predicates)?;
+        self.asks.add(&node);
+        Ok(SessionExpr { node })
     }
 
     /// What is to be evaluated on every span.

@@ -4,6 +4,7 @@
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::account::{Ceiling, Share};
 use super::conventions::{Conventions, ErrorWords, Field, Glob, InputCounts, Producer};
 use super::errors::{self, ErrorTypes};
 use super::facts::{Facts, Operation, Prompt, PromptVersion, Tool};
@@ -27,9 +28,6 @@ pub struct FactKeys {
     error_words: ErrorWords,
     span_names: Vec<(Glob, Operation)>,
     pseudo_tools: Vec<String>,
-    /// What the table itself calls providers and regions, and the outcomes that are no text of a span.
-    words: Vec<Box<str>>,
-    word_places: HashMap<Box<str>, u16, foldhash::fast::RandomState>,
     /// Each with the attribute that its spans have.
     producers: Vec<(Producer, Option<(Slot, String)>)>,
     /// Places of producers whose scopes are whole names, by those; and of all others.
@@ -57,12 +55,8 @@ impl FactKeys {
                 None => of_any_scope.push(at as u16),
             }
         }
-        let words: Vec<Box<str>> = names.words().chain(["ok", "error", "true", "false"]).map(Into::into).collect();
-        let places = words.iter().enumerate().filter_map(|(at, word)| Some((word.clone(), u16::try_from(at).ok()?)));
         Self {
             sources: Sources::compile(conventions, keys),
-            word_places: places.collect(),
-            words,
             names,
             by_scope,
             of_any_scope,
@@ -157,22 +151,17 @@ impl FactKeys {
         })
     }
 
-    /// The number of a word that stands in the table and in no span.
-    pub fn word(&self, word: &str) -> Option<u16> {
-        self.word_places.get(word).copied()
-    }
-
-    /// The word of that number, or empty.
-    pub fn word_at(&self, number: u16) -> &str {
-        self.words.get(usize::from(number)).map_or("", |word| word)
-    }
-
-    /// Whether it may be said of the span, once it is read, that a call of a model broke, failed or had an error: told from
-    /// little, and never `false` of one that did.
-    pub fn may_have_failed(&self, visit: &Visit<'_, '_>) -> bool {
+    /// What a span may add to the ceilings of its session, and whether it may be a call that used something: what it used is
+    /// left to be filled in. `asked` are the ceilings that somebody asks for, `irreversible` the tools whose calls cannot be
+    /// undone.
+    pub fn share(
+        &self,
+        visit: &Visit<'_, '_>,
+        asked: impl Fn(Ceiling) -> bool,
+        irreversible: &[Glob],
+    ) -> (Share, bool) {
         let glance = self.sources.glance(visit);
-        let of_a_model = glance.speaks && glance.operation.is_none_or(Operation::is_model_call);
-        of_a_model && (visit.span.status == STATUS_ERROR || glance.failed || !glance.finished)
+        (self.sources.share(visit, &glance, asked, irreversible), glance.may_use())
     }
 
     /// What kind of operation it is, and whether it stands around others.

@@ -32,7 +32,7 @@ pub(super) struct Gathered<'a> {
 }
 
 /// Longest text that may stand for nothing, in bytes.
-const MAX_NOTHING: usize = 64;
+pub(super) const MAX_NOTHING: usize = 64;
 
 // === impl Sources ===
 
@@ -269,7 +269,7 @@ impl Sources {
 
     /// Whether the text stands for nothing.
     #[inline]
-    fn is_nothing(&self, text: &str) -> bool {
+    pub(super) fn is_nothing(&self, text: &str) -> bool {
         let (Some(first), Some(last)) = (text.as_bytes().first(), text.as_bytes().last()) else { return true };
         if text.len() > MAX_NOTHING {
             return false;

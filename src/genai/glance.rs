@@ -1,7 +1,14 @@
 //! What is seen of a span at first sight: enough to pass over nearly all of those on which nothing hangs.
 
+use super::account::{Arguments, Ceiling, Share};
+use super::coerce;
+use super::conventions::{Field, Glob, Kind};
 use super::facts::{FinishReason, Operation};
+use super::gather::MAX_NOTHING;
 use super::sources::Sources;
+use crate::otlp::keys::Slot;
+use crate::otlp::span::STATUS_ERROR;
+use crate::otlp::value::AnyValue;
 use crate::otlp::walk::Visit;
 
 /// What is seen of a span at first sight.
@@ -9,12 +16,28 @@ use crate::otlp::walk::Visit;
 pub(super) struct Glance {
     /// It may speak of models.
     pub(super) speaks: bool,
+    /// Something may tell what it used or cost.
+    pub(super) uses: bool,
     /// The kind of operation, where it is told for certain.
-    pub(super) operation: Option<Operation>,
+    operation: Option<Operation>,
     /// There is something that may say that it failed.
-    pub(super) failed: bool,
-    /// There is a finish reason, and it is no error.
-    pub(super) finished: bool,
+    failed: bool,
+    /// The finish reason that weighs most, where it is told for certain.
+    finish: Option<FinishReason>,
+    /// The tool's name.
+    tool: Seen,
+    /// What the tool was asked.
+    arguments: Seen,
+}
+
+/// The best place of a field.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// Of its source; the highest for none.
+    rank: u16,
+    slot: Option<Slot>,
+    /// The source asks for nothing else than that it is a tool that is called.
+    sure: bool,
 }
 
 // === impl Sources ===
@@ -22,12 +45,14 @@ pub(super) struct Glance {
 impl Sources {
     /// The little that tells whether a span is worth a closer look.
     pub(super) fn glance(&self, visit: &Visit<'_, '_>) -> Glance {
-        let mut glance = Glance::default();
-        let (mut rank, mut finished, mut unsure) = (u16::MAX, u16::MAX, u16::MAX);
+        let failed = self.elsewhere(Field::Failed) != u16::MAX;
+        let mut glance = Glance { uses: self.tells_usage_elsewhere, failed, ..Glance::default() };
+        let (mut rank, mut finished, mut unsure) = (u16::MAX, u16::MAX, self.elsewhere(Field::FinishReasons));
         for slot in visit.attributes.present() {
             let Some(sight) = self.sights.get(slot.index()) else { continue };
             glance.speaks |= sight.evidence;
             glance.failed |= sight.failed;
+            glance.uses |= sight.uses;
             if sight.operation < rank {
                 rank = sight.operation;
                 let operation = visit.attributes.get(*slot).filter(|_| sight.plain_operation);
@@ -36,12 +61,123 @@ impl Sources {
             if sight.finish < u16::MAX {
                 let reasons = visit.attributes.get(*slot).filter(|_| sight.plain_finish);
                 match reasons.and_then(|value| self.finish_reasons(value).gravest()) {
-                    Some(reason) if reason != FinishReason::Error => finished = finished.min(sight.finish),
+                    Some(_) if sight.finish > finished => {}
+                    Some(reason) => (finished, glance.finish) = (sight.finish, Some(reason)),
                     _ => unsure = unsure.min(sight.finish),
                 }
             }
+            glance.tool.look(*slot, sight.tool, sight.plain_tool);
+            glance.arguments.look(*slot, sight.arguments, sight.plain_arguments);
         }
-        glance.finished = finished < unsure;
+        glance.finish = glance.finish.filter(|_| finished < unsure);
         glance
+    }
+
+    /// What a span may add to those ceilings of its session for which its usage need not be known. `asked` are the ceilings
+    /// that somebody asks for, `irreversible` the tools whose calls cannot be undone.
+    pub(super) fn share(
+        &self,
+        visit: &Visit<'_, '_>,
+        glance: &Glance,
+        asked: impl Fn(Ceiling) -> bool,
+        irreversible: &[Glob],
+    ) -> Share {
+        if !glance.speaks {
+            return Share::NOTHING;
+        }
+        let tool_call = glance.may_be(Operation::Tool);
+        let failed = glance.failed || visit.span.status == STATUS_ERROR;
+        let irreversible = tool_call
+            && asked(Ceiling::Irreversible)
+            && self.tool_name(visit, glance).is_none_or(|name| irreversible.iter().any(|glob| glob.fits(name)));
+        let repeats = tool_call && (asked(Ceiling::ToolRepeats) || asked(Ceiling::ToolRun));
+        Share {
+            llm_call: glance.may_be(Operation::Llm),
+            unended: glance.may_have_failed(visit),
+            unwell: glance.may_be_unwell(visit),
+            rate_limited: failed || visit.span.events > 0,
+            tool_call,
+            tool_failed: tool_call && failed,
+            irreversible,
+            arguments: if repeats { self.arguments(visit, glance) } else { Arguments::None },
+            ..Share::NOTHING
+        }
+    }
+
+    /// Name of the tool, where it is told for certain; empty where there is none.
+    fn tool_name<'a>(&self, visit: &Visit<'a, '_>, glance: &Glance) -> Option<&'a str> {
+        let (seen, elsewhere) = (&glance.tool, self.elsewhere(Field::Tool));
+        let Some(slot) = seen.slot else { return (elsewhere == u16::MAX).then_some("") };
+        let value = visit.attributes.get(slot).filter(|_| seen.is_certain(glance, elsewhere))?;
+        let name = coerce::to(Kind::Text, value)?.as_str()?;
+        (name.len() <= MAX_NOTHING && !self.is_nothing(name)).then_some(name)
+    }
+
+    fn arguments(&self, visit: &Visit<'_, '_>, glance: &Glance) -> Arguments {
+        let (seen, elsewhere) = (&glance.arguments, self.elsewhere(Field::ToolArguments));
+        let Some(slot) = seen.slot else {
+            return if elsewhere == u16::MAX { Arguments::None } else { Arguments::Any };
+        };
+        let bytes = visit.attributes.bytes(slot).filter(|_| seen.is_certain(glance, elsewhere));
+        // What is short may stand for nothing, and then another source counts.
+        let told = |bytes: &&[u8]| match visit.attributes.get(slot) {
+            Some(AnyValue::Str(text)) => bytes.len() > MAX_NOTHING || !self.is_nothing(text),
+            _ => !bytes.is_empty(),
+        };
+        bytes.filter(told).map_or(Arguments::Any, Arguments::of)
+    }
+
+    /// Place of the first source of a field that is no attribute; the highest where there is none.
+    fn elsewhere(&self, field: Field) -> u16 {
+        self.elsewhere.get(field as usize).copied().unwrap_or(u16::MAX)
+    }
+}
+
+// === impl Glance ===
+
+impl Glance {
+    /// Whether it may be an operation of that kind.
+    fn may_be(&self, operation: Operation) -> bool {
+        self.speaks && self.operation.is_none_or(|own| own == operation)
+    }
+
+    /// Whether it may be a call that used something.
+    pub(super) fn may_use(&self) -> bool {
+        self.speaks && (self.uses || self.operation.is_none_or(Operation::is_model_call))
+    }
+
+    /// Whether it may be said of the span, once it is read, that a call of a model broke, failed, had an error, was
+    /// abandoned or does not tell how it ended: never `false` of one that did.
+    pub(super) fn may_have_failed(&self, visit: &Visit<'_, '_>) -> bool {
+        let ended =
+            !matches!(self.finish, None | Some(FinishReason::Error | FinishReason::Cancelled | FinishReason::Unknown));
+        self.may_be(Operation::Llm) && (visit.span.status == STATUS_ERROR || self.failed || !ended)
+    }
+
+    /// The same of one that was cut off, filtered or refused besides.
+    fn may_be_unwell(&self, visit: &Visit<'_, '_>) -> bool {
+        let well = matches!(self.finish, Some(FinishReason::Stop | FinishReason::ToolCall | FinishReason::Pause));
+        self.may_be(Operation::Llm) && (!well || self.may_have_failed(visit))
+    }
+}
+
+// === impl Seen ===
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { rank: u16::MAX, slot: None, sure: false }
+    }
+}
+
+impl Seen {
+    fn look(&mut self, slot: Slot, rank: u16, sure: bool) {
+        if rank < self.rank {
+            *self = Self { rank, slot: Some(slot), sure };
+        }
+    }
+
+    /// Whether the value in its slot is the one that counts. Sources that only count for tools do where that is known.
+    fn is_certain(&self, glance: &Glance, elsewhere: u16) -> bool {
+        self.sure && glance.operation == Some(Operation::Tool) && self.rank < elsewhere
     }
 }

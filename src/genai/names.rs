@@ -59,13 +59,6 @@ impl Names {
         prefix.or_else(by_model).unwrap_or_default()
     }
 
-    /// Every name that may be given for a provider or a region without standing in a span.
-    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
-        let models = self.models.iter().map(|(_, name)| &**name);
-        let regions = self.regions.iter().filter_map(|(_, name)| name.as_deref());
-        self.canonical.iter().map(|name| &**name).chain(models).chain(regions)
-    }
-
     /// Whether the provider's own input tokens leave out the cached ones.
     pub(super) fn excludes_cached(&self, provider: &str) -> bool {
         self.exclude_cached.iter().any(|name| name == provider)

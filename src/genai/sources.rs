@@ -19,6 +19,10 @@ pub(super) struct Sources {
     pub(super) nothing_begins: Vec<bool>,
     /// By slot: what is seen of it at first sight.
     pub(super) sights: Vec<Sight>,
+    /// By field: the first source that is no attribute of the span; the highest for none.
+    pub(super) elsewhere: Vec<u16>,
+    /// What a span used may stand elsewhere than in its attributes.
+    pub(super) tells_usage_elsewhere: bool,
     /// The same for attributes of the resource: by slot, sources in order.
     pub(super) resources: Vec<(Slot, Use)>,
     pub(super) events: Vec<u16>,
@@ -45,6 +49,16 @@ pub(super) struct Sight {
     pub(super) plain_operation: bool,
     /// See `plain_operation`.
     pub(super) plain_finish: bool,
+    /// It may tell what the span used, or what it cost.
+    pub(super) uses: bool,
+    /// As `operation`, of the tool's name.
+    pub(super) tool: u16,
+    /// That source asks for nothing else than that it is a tool that is called.
+    pub(super) plain_tool: bool,
+    /// As `operation`, of what the tool was asked.
+    pub(super) arguments: u16,
+    /// See `plain_tool`.
+    pub(super) plain_arguments: bool,
 }
 
 /// One source of a slot: enough to pass over it, and to take a value that nothing else is asked of.
@@ -68,6 +82,27 @@ pub(super) const EVIDENCE: [Field; 8] = [
     Field::Attempt,
 ];
 
+/// Fields that tell what a call used, or what it cost.
+const USAGE: [Field; 17] = [
+    Field::InputTokens,
+    Field::OutputTokens,
+    Field::TotalTokens,
+    Field::CacheRead,
+    Field::CacheWrite,
+    Field::CacheWrite5m,
+    Field::CacheWrite1h,
+    Field::ReasoningTokens,
+    Field::AudioInput,
+    Field::AudioOutput,
+    Field::ImageInput,
+    Field::ImageOutput,
+    Field::ExtraInput,
+    Field::ExtraOutput,
+    Field::Cost,
+    Field::CostInput,
+    Field::CostOutput,
+];
+
 // === impl Sources ===
 
 impl Sources {
@@ -89,6 +124,7 @@ impl Sources {
         let mut compiled = Self {
             nothing: conventions.nothing.clone(),
             operations: Words::new(operations),
+            elsewhere: vec![u16::MAX; Field::COUNT],
             finish_reasons: Words::new(
                 conventions.finish_reasons.iter().map(|(reason, word)| (word.as_str(), *reason)),
             ),
@@ -111,13 +147,16 @@ impl Sources {
                         list.push(one);
                     }
                     if let Some(sight) = compiled.sights.get_mut(slot.index()) {
-                        sight.add(one);
+                        sight.add(one, source.is_plain_for_tools());
                     }
+                    continue;
                 }
                 Place::Resource(key) => compiled.resources.extend(keys.add(key).map(|slot| (slot, one))),
                 Place::Event(..) => compiled.events.push(index),
                 Place::SpanName(glob) => compiled.span_names.push((one, glob.clone())),
             }
+            compiled.elsewhere.get_mut(*field as usize).into_iter().for_each(|first| *first = (*first).min(index));
+            compiled.tells_usage_elsewhere |= USAGE.contains(field);
         }
         let waits = |one: &Use| all.get(usize::from(one.source)).is_some_and(|(_, source)| source.waits());
         for list in by_slot {
@@ -162,11 +201,23 @@ impl Sight {
         finish: u16::MAX,
         plain_operation: false,
         plain_finish: false,
+        uses: false,
+        tool: u16::MAX,
+        plain_tool: false,
+        arguments: u16::MAX,
+        plain_arguments: false,
     };
 
-    fn add(&mut self, one: Use) {
+    fn add(&mut self, one: Use, plain_for_tools: bool) {
         self.evidence |= EVIDENCE.contains(&one.field);
         self.failed |= one.field == Field::Failed;
+        self.uses |= USAGE.contains(&one.field);
+        if one.field == Field::Tool && one.source < self.tool {
+            (self.tool, self.plain_tool) = (one.source, plain_for_tools);
+        }
+        if one.field == Field::ToolArguments && one.source < self.arguments {
+            (self.arguments, self.plain_arguments) = (one.source, plain_for_tools);
+        }
         if one.field == Field::Operation && one.source < self.operation {
             (self.operation, self.plain_operation) = (one.source, one.plain.is_some());
         }
@@ -183,6 +234,12 @@ impl Source {
     fn is_plain(&self) -> bool {
         let gated = !self.scopes.is_empty() || !self.not_scopes.is_empty() || self.contains.is_some();
         !gated && !self.waits() && self.ignore.is_empty() && self.means.is_none() && self.add == 0
+    }
+
+    /// Whether it counts by its key alone on calls of tools.
+    fn is_plain_for_tools(&self) -> bool {
+        let of_tools = Self { kind: self.kind.filter(|kind| *kind != Operation::Tool), ..self.clone() };
+        of_tools.is_plain()
     }
 
     /// Whether it is dear to read, or waits for the kind of operation.

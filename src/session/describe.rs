@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_64;
-
-use super::naming::Naming;
 use crate::config;
 use crate::expr::Predicates;
-use crate::expr::fields::Asks;
-use crate::flow::{ArrivedCall, ArrivedSpan, Name, SpanRef, Text};
-use crate::genai::account::{Call, NO_NAME, NameKind};
+use crate::flow::{ArrivedSpan, SpanRef, Text};
+use crate::genai::account::{Call, Share};
 use crate::genai::conventions::Conventions;
 use crate::genai::ends::Ends;
 use crate::genai::fact_keys::FactKeys;
-use crate::genai::facts::{Facts, Operation, PromptVersion};
+use crate::genai::facts::Facts;
 use crate::genai::price::{PriceBook, Priced, Prices};
 use crate::genai::session_keys::SessionKeys;
 use crate::genai::usage::{price_by_attributes, price_facts};
@@ -65,8 +61,8 @@ impl Lens {
         }
     }
 
-    /// Describes a span that is being walked. `turn` and `segment` are left for the shard to fill in.
-    pub fn describe(&self, visit: &Visit<'_, '_>, frame: Frame<'_>) -> ArrivedSpan {
+    /// Describes a span that is being walked, at the prices of `book`. `turn` and `segment` are left for the shard to fill in.
+    pub fn describe(&self, visit: &Visit<'_, '_>, frame: Frame<'_>, book: &PriceBook) -> ArrivedSpan {
         let span = &visit.span;
         let error_type = if span.status == STATUS_ERROR { self.session_keys.error_type(visit) } else { "" };
         let randomness = if span.trace_state.is_empty() { None } else { tracestate::randomness(span.trace_state) };
@@ -84,13 +80,12 @@ impl Lens {
                 failed: span.status == STATUS_ERROR,
                 predicates: self.predicates.evaluate(visit),
             },
-            call: ArrivedSpan::NO_CALL,
             start: span.start,
             end: span.end,
             status: span.status,
             remote_parent: span.has_remote_parent(),
             ends_session: self.session_keys.ends_session(visit),
-            doubtful: self.predicates.asks == Asks::LastCall && self.fact_keys.may_have_failed(visit),
+            share: self.share(visit, book),
             name: frame.text(span.name),
             service: frame.text(self.session_keys.service(visit)),
             error_type: frame.text(error_type),
@@ -98,106 +93,54 @@ impl Lens {
         }
     }
 
-    /// Whether rules ask for what spans say of models. Where they do not, it is only read of sessions that need it.
-    pub fn reads_calls(&self) -> bool {
-        self.predicates.asks == Asks::Calls
-    }
-
-    /// What a span says of models, tools or money, at the prices of `book`.
-    pub fn call(
-        &self,
-        visit: &Visit<'_, '_>,
-        frame: Frame<'_>,
-        book: &PriceBook,
-        naming: &mut Naming,
-    ) -> Option<ArrivedCall> {
-        let facts = self.fact_keys.facts(visit);
-        let priced = self.priced(visit, facts.as_ref(), book);
-        let outcome = self.ends.told(visit, facts.as_ref());
-        let outcome = outcome.map(|(source, text)| (source, self.name(text, frame)));
-        let (start, end) = (visit.span.start, visit.span.end);
-        let Some(facts) = facts else {
-            let speaks = outcome.is_some() || priced.is_some();
-            let mut call =
-                Call { start, end, operation: Operation::Other, ttft: f32::NAN, ttc: f32::NAN, ..Call::default() };
-            call.price(priced.as_ref());
-            return speaks.then_some(ArrivedCall { call, names: [NO_NAME; NameKind::ALL.len()], outcome });
-        };
-        let texts = [
-            facts.model(),
-            facts.provider,
-            facts.region,
-            facts.prompt.name,
-            "",
-            facts.tool.map_or("", |tool| tool.name),
-            facts.agent,
-        ];
-        let mut names = [NO_NAME; NameKind::ALL.len()];
-        for ((place, text), kind) in names.iter_mut().zip(texts).zip(NameKind::ALL) {
-            if !text.is_empty() {
-                *place = naming.place(kind, xxh3_64(text.as_bytes()), || self.name(text, frame));
-            } else if let (NameKind::PromptVersion, Some(version)) = (kind, facts.prompt.version) {
-                let (hash, name) = match version {
-                    PromptVersion::Text(text) => (xxh3_64(text.as_bytes()), self.name(text, frame)),
-                    PromptVersion::Number(number) => (number as u64, Name::Number(number)),
-                    PromptVersion::Hash(hash) => (hash, Name::Hash(hash)),
-                };
-                *place = naming.place(kind, hash, || name);
-            }
+    /// What a span adds to the ceilings of its session, of those that rules ask for.
+    fn share(&self, visit: &Visit<'_, '_>, book: &PriceBook) -> Share {
+        let asks = &self.predicates.asks;
+        if !asks.asks_for_ceilings() {
+            return Share::NOTHING;
         }
-        let mut call = facts.call();
-        call.price(priced.as_ref());
-        Some(ArrivedCall { call, names, outcome })
+        let asked = |ceiling| asks.asks_for(ceiling);
+        let (mut share, may_use) = self.fact_keys.share(visit, asked, &self.ends.irreversible);
+        if asks.asks_for_usage() {
+            let facts = if may_use { self.fact_keys.facts(visit) } else { None };
+            let mut call = facts.as_ref().map_or(Call::NOTHING, Facts::call);
+            call.price(self.priced(visit, facts.as_ref(), book).as_ref());
+            share.take_usage(&call);
+        }
+        share
     }
 
     /// What a span costs: a call of a model by what it used, anything else by the user's own prices of spans.
-    fn priced<'b>(&self, visit: &Visit<'_, '_>, facts: Option<&Facts<'_>>, book: &'b PriceBook) -> Option<Priced<'b>> {
+    pub(super) fn priced<'b>(
+        &self,
+        visit: &Visit<'_, '_>,
+        facts: Option<&Facts<'_>>,
+        book: &'b PriceBook,
+    ) -> Option<Priced<'b>> {
         match facts.filter(|facts| facts.operation.is_model_call() || facts.tokens.is_some()) {
             Some(facts) => Some(price_facts(book, facts)),
             None => price_by_attributes(book, &visit.span),
         }
     }
 
-    /// Describes a span that is already held, from its bytes in `segment`, with the names that it gives.
+    /// Describes a span that is already held, from its bytes in `segment`.
     pub fn describe_again<'a>(
         &self,
         reader: &mut Revisit<'a, '_>,
         span: &SpanRef,
         segment: &'a [u8],
         book: &PriceBook,
-        naming: &mut Naming,
-    ) -> Option<(ArrivedSpan, Option<ArrivedCall>)> {
+    ) -> Option<ArrivedSpan> {
         let frame = Frame { bytes: segment, offset: 0 };
-        naming.clear();
-        let describe = |visit: &Visit<'_, '_>| {
-            let call = self.reads_calls().then(|| self.call(visit, frame, book, naming));
-            (self.describe(visit, frame), call.flatten())
-        };
-        let (described, call) = reader.visit(segment, span.place(), describe)?;
+        let described = reader.visit(segment, span.place(), |visit| self.describe(visit, frame, book))?;
         let (turn, segment) = (span.turn, span.segment);
-        Some((ArrivedSpan { span: SpanRef { turn, segment, ..described.span }, ..described }, call))
-    }
-
-    /// A name: a text of the span, or else a word of the table.
-    fn name(&self, text: &str, frame: Frame<'_>) -> Name {
-        if text.is_empty() {
-            Name::None
-        } else if frame.holds(text) {
-            Name::Text(frame.text(text))
-        } else {
-            self.fact_keys.word(text).map_or(Name::None, Name::Word)
-        }
+        Some(ArrivedSpan { span: SpanRef { turn, segment, ..described.span }, ..described })
     }
 }
 
 // === impl Frame ===
 
 impl Frame<'_> {
-    /// Whether the text stands in it.
-    fn holds(self, text: &str) -> bool {
-        self.bytes.as_ptr_range().contains(&text.as_ptr())
-    }
-
     fn text(self, text: &str) -> Text {
         if text.is_empty() {
             return Text::default();

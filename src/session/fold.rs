@@ -1,18 +1,14 @@
 //! Spans into the aggregate of their session, one by one as they arrive.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
-use super::describe::Lens;
 use super::held::Held;
 use super::open::{Open, Waiting};
 use crate::clock::Nanos;
-use crate::flow::{ArrivedCall, ArrivedCalls, ArrivedName, ArrivedSpan, Name, Session, SpanRef, Text, TurnRoot};
-use crate::genai::account::{Call, NO_NAME, NameKind};
-use crate::genai::facts::PromptVersion;
+use crate::flow::{ArrivedSpan, Session, SpanRef, Text, TurnRoot};
 use crate::otlp::span::{STATUS_ERROR, SpanId};
 
 /// Longest name that is kept of a root, a service or an error type, in bytes.
@@ -34,23 +30,13 @@ pub(super) enum Folded {
 #[derive(Debug, Default)]
 pub(super) struct Names {
     known: HashSet<Arc<str>, RandomState>,
-    /// For names that have to be written.
-    buffer: String,
 }
 
 // === impl Open ===
 
 impl Open {
     /// Folds one span in. `arrived.span.turn` and `.segment` are set; the segment is held.
-    pub(super) fn fold(
-        &mut self,
-        arrived: &ArrivedSpan,
-        calls: &ArrivedCalls,
-        held: &Held,
-        lens: &Lens,
-        names: &mut Names,
-        now: Nanos,
-    ) -> Folded {
+    pub(super) fn fold(&mut self, arrived: &ArrivedSpan, held: &Held, names: &mut Names, now: Nanos) -> Folded {
         let span = arrived.span;
         let place = self.spans.len() as u32;
         if !self.enter(&span, place, held) {
@@ -60,12 +46,9 @@ impl Open {
         self.fold_parents(arrived);
         self.fold_turn(arrived, place, held, now);
         self.fold_facts(arrived, held, names);
-        if let Some(call) = calls.list.get(arrived.call as usize) {
-            self.fold_call(place, call, &calls.names, (held, lens), names);
-        }
         self.arrived.1 = self.arrived.1.max(now);
         self.ended |= arrived.ends_session;
-        self.doubtful |= arrived.doubtful;
+        self.facts.account.ceilings.add(&arrived.share);
         Folded::Held
     }
 
@@ -185,44 +168,14 @@ impl Open {
             facts.randomness = arrived.incoming_rv;
         }
     }
-
-    /// Takes what the span at `place` says of models into the account.
-    pub(super) fn fold_call(
-        &mut self,
-        place: u32,
-        arrived: &ArrivedCall,
-        given: &[ArrivedName],
-        (held, lens): (&Held, &Lens),
-        names: &mut Names,
-    ) {
-        let segment = self.spans.get(place as usize).map_or(u32::MAX, |span| span.segment);
-        let account = &mut self.facts.account;
-        let mut call = Call { span: place, ..arrived.call };
-        let mut buffer = std::mem::take(&mut names.buffer);
-        for place in arrived.names {
-            let Some(ArrivedName { kind, hash, name }) = given.get(usize::from(place)).copied() else { continue };
-            let make = || names.shared(name_of(name, held, segment, lens, &mut buffer));
-            let place = account.name(kind, hash, make);
-            if kind == NameKind::Tool {
-                call.tool = place.unwrap_or(NO_NAME);
-            }
-        }
-        if let Some((source, name)) = arrived.outcome {
-            let outcome = name_of(name, held, segment, lens, &mut buffer);
-            if !outcome.is_empty() {
-                account.ended(call.end, source, outcome, |outcome| names.shared(outcome));
-            }
-        }
-        names.buffer = buffer;
-        account.calls.push(call);
-    }
 }
 
 // === impl Names ===
 
 impl Names {
     /// A name as sessions share it.
-    fn shared(&mut self, name: &str) -> Arc<str> {
+    pub(super) fn shared(&mut self, name: &str) -> Arc<str> {
+        let name = cut(name);
         if let Some(known) = self.known.get(name) {
             return known.clone();
         }
@@ -245,25 +198,10 @@ impl Names {
 /// The text at its place in a segment, cut to [`MAX_NAME`].
 fn text(held: &Held, segment: u32, text: Text) -> &str {
     let bytes = held.bytes(segment, text.start, text.len);
-    let whole = std::str::from_utf8(bytes).unwrap_or_default();
-    whole.get(..whole.floor_char_boundary(MAX_NAME)).unwrap_or(whole)
+    cut(std::str::from_utf8(bytes).unwrap_or_default())
 }
 
-/// The name itself.
-fn name_of<'n>(name: Name, held: &'n Held, segment: u32, lens: &'n Lens, buffer: &'n mut String) -> &'n str {
-    buffer.clear();
-    // Writing to a string does not fail.
-    match name {
-        Name::None => "",
-        Name::Text(place) => text(held, segment, place),
-        Name::Word(number) => lens.fact_keys.word_at(number),
-        Name::Number(number) => {
-            let _ = write!(buffer, "{}", PromptVersion::Number(number));
-            buffer
-        }
-        Name::Hash(hash) => {
-            let _ = write!(buffer, "{}", PromptVersion::Hash(hash));
-            buffer
-        }
-    }
+/// The text, as far as it is kept.
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_NAME)).unwrap_or(text)
 }

@@ -9,10 +9,7 @@ use hashbrown::HashMap;
 use super::describe::{Frame, Lens};
 use super::directory::{Claim, Directory};
 use super::mail::{Mail, Message};
-use super::naming::Naming;
-use crate::flow::{
-    Arrival, ArrivedCall, ArrivedCalls, ArrivedName, ArrivedSpan, ArrivedTrace, Receipt, SessionId, SessionKey,
-};
+use crate::flow::{Arrival, ArrivedSpan, ArrivedTrace, Receipt, SessionId, SessionKey};
 use crate::genai::session_keys::{Candidate, RANK_LINK};
 use crate::log::Record;
 use crate::otlp::span::TraceId;
@@ -50,10 +47,6 @@ struct Group {
 struct Scratch {
     /// Spans in the order of the wire, each with its group.
     spans: Vec<(u32, ArrivedSpan)>,
-    /// What they say of models.
-    calls: Vec<ArrivedCall>,
-    /// The names that they gave.
-    naming: Naming,
     groups: Vec<Group>,
     by_trace: HashMap<TraceId, u32, foldhash::fast::RandomState>,
     last: Option<(TraceId, u32)>,
@@ -81,16 +74,12 @@ impl Intake {
     fn take_with(&self, record: Record, scratch: &mut Scratch) -> Receipt {
         scratch.clear();
         let frame = Frame { bytes: record.bytes(), offset: record.offset() };
-        let (reads_calls, book) = (self.lens.reads_calls(), self.lens.prices.current());
+        let book = self.lens.prices.current();
         let walked = walk(frame.bytes, &self.lens.keys, |visit| {
             if scratch.spans.len() >= self.most_spans {
                 return;
             }
-            let mut span = self.lens.describe(visit, frame);
-            if reads_calls && let Some(call) = self.lens.call(visit, frame, &book, &mut scratch.naming) {
-                span.call = scratch.calls.len() as u32;
-                scratch.calls.push(call);
-            }
+            let span = self.lens.describe(visit, frame, &book);
             let group = scratch.group_of(visit.span.trace_id);
             scratch.spans.push((group, span));
             let candidate = self.lens.session_keys.candidate(visit);
@@ -122,9 +111,7 @@ impl Intake {
         parts.resize_with(shards, || None);
         let share = |all: usize| all.div_ceil(shards.max(1));
         let (traces, spans) = (share(scratch.groups.len()), share(scratch.spans.len()));
-        let calls = share(scratch.calls.len());
-        let names: Arc<[ArrivedName]> = scratch.naming.names().into();
-        let begin = || Arrival::with_capacity(record, traces, spans, (calls, &names));
+        let begin = || Arrival::with_capacity(record, traces, spans);
         self.directory.warm(scratch.groups.iter().map(|group| group.trace_id));
         // Each group's shard, and where its spans begin in that shard's part.
         let mut targets = Vec::with_capacity(scratch.groups.len());
@@ -145,13 +132,9 @@ impl Intake {
             part.traces.push(ArrivedTrace { trace_id, key, rank, version, spans, links });
             part.spans.extend(std::iter::repeat_n(ArrivedSpan::EMPTY, spans as usize));
         }
-        for (group, mut span) in scratch.spans.drain(..) {
+        for (group, span) in scratch.spans.drain(..) {
             let Some((shard, next)) = targets.get_mut(group as usize) else { continue };
             let Some(part) = parts.get_mut(usize::from(*shard)).and_then(Option::as_mut) else { continue };
-            if let Some(call) = scratch.calls.get(span.call as usize) {
-                span.call = part.calls.list.len() as u32;
-                part.calls.list.push(*call);
-            }
             if let Some(place) = part.spans.get_mut(*next as usize) {
                 *place = span;
                 *next += 1;
@@ -170,18 +153,12 @@ impl Intake {
 // === impl Arrival ===
 
 impl Arrival {
-    fn with_capacity(
-        record: &Record,
-        traces: usize,
-        spans: usize,
-        (calls, names): (usize, &Arc<[ArrivedName]>),
-    ) -> Self {
+    fn with_capacity(record: &Record, traces: usize, spans: usize) -> Self {
         Self {
             record: record.clone(),
             arrived: record.arrived(),
             traces: Vec::with_capacity(traces),
             spans: Vec::with_capacity(spans),
-            calls: ArrivedCalls { list: Vec::with_capacity(calls), names: names.clone() },
         }
     }
 }
@@ -191,8 +168,6 @@ impl Arrival {
 impl Scratch {
     fn clear(&mut self) {
         self.spans.clear();
-        self.calls.clear();
-        self.naming.clear();
         self.groups.clear();
         self.by_trace.clear();
         self.last = None;

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::describe::Frame;
-use super::naming::Naming;
 use super::open::Open;
 use super::remembered::JudgedTrace;
 use super::shard::{Shard, size};
@@ -14,7 +12,6 @@ use crate::clock::Nanos;
 use crate::flow::{ArrivedSpan, Kept, Reason, Session, SessionKey, SpanRef, Verdict};
 use crate::log::Segment;
 use crate::observe::ledger::Spans;
-use crate::otlp::revisit::Revisit;
 
 // === impl Shard ===
 
@@ -54,39 +51,22 @@ impl Shard {
         }
     }
 
-    /// The verdict on a session. What its spans say of models was folded in as they arrived where rules ask for it; else it
-    /// is read now, if the verdict hangs on it or the session is kept.
+    /// The verdict on a session. What its spans say of models is read if the verdict hangs on it or the session is kept.
     fn judge(&mut self, open: &mut Open, reason: Reason) -> Verdict {
-        let lens = self.site.lens.clone();
-        let read = lens.reads_calls() || open.doubtful;
-        if open.doubtful {
-            self.read_calls(open);
-        }
-        if read {
-            open.sum_up(&lens.ends.irreversible);
+        if self.site.lens.predicates.asks.hang_on(&open.facts.account.ceilings) {
+            self.read(open);
         }
         let verdict = (self.site.outlets.judge)(&open.facts, reason);
-        if verdict.keep && !read {
-            self.read_calls(open);
-            open.sum_up(&lens.ends.irreversible);
+        if verdict.keep && open.facts.sums.is_none() {
+            self.read(open);
         }
         verdict
     }
 
-    /// Reads again what the spans of a session say of models.
-    fn read_calls(&mut self, open: &mut Open) {
-        let lens = self.site.lens.clone();
-        let (book, mut naming, mut reader) = (lens.prices.current(), Naming::default(), Revisit::new(&lens.keys));
-        for place in 0..open.spans.len() {
-            let Some(span) = open.spans.get(place).copied() else { continue };
-            let bytes = self.held.segment_bytes(span.segment);
-            let frame = Frame { bytes, offset: 0 };
-            naming.clear();
-            let call = reader.visit(bytes, span.place(), |visit| lens.call(visit, frame, &book, &mut naming));
-            if let Some(call) = call.flatten() {
-                open.fold_call(place as u32, &call, naming.names(), (&self.held, &lens), &mut self.names);
-            }
-        }
+    fn read(&mut self, open: &mut Open) {
+        let lens = &self.site.lens;
+        open.read(lens, &self.held, &mut self.names);
+        open.sum_up(&lens.ends.irreversible);
     }
 
     /// Takes a session out of the tables.

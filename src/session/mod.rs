@@ -20,9 +20,9 @@ mod judge;
 mod kin;
 pub mod mail;
 mod moves;
-mod naming;
 mod open;
 mod outlets;
+mod read;
 mod remembered;
 mod sessions;
 pub mod shard;
@@ -34,6 +34,5 @@ mod wheel;
 mod tests;
 
 pub use describe::{Frame, Lens};
-pub use naming::Naming;
 pub use outlets::Outlets;
 pub use sessions::Sessions;

@@ -8,12 +8,10 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::mail::{Message, Moved};
-use super::naming::Naming;
 use super::open::Open;
 use super::shard::{Shard, size};
 use crate::clock::Nanos;
-use crate::flow::{ArrivedCalls, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef};
-use crate::genai::account::NO_NAME;
+use crate::flow::{ArrivedSpan, ArrivedTrace, SessionKey, SpanRef};
 use crate::observe::ledger::Spans;
 use crate::otlp::revisit::Revisit;
 use crate::otlp::span::TraceId;
@@ -43,8 +41,8 @@ impl Shard {
             self.held.add(span.segment, 1, bytes);
             taken.push(span);
         }
-        let (mut described, calls) = self.read_again(&taken);
-        self.trace(trace, &mut described, &calls, arrived);
+        let mut described = self.read_again(&taken);
+        self.trace(trace, &mut described, arrived);
         slots.into_iter().for_each(|slot| self.held.let_go_if_unused(slot));
     }
 
@@ -67,30 +65,20 @@ impl Shard {
         if self.site.directory.shard_of(key) != self.site.id {
             return self.send_on(trace, spans, arrived);
         }
-        let (mut described, calls) = self.read_again(&spans);
-        self.trace(trace, &mut described, &calls, arrived);
+        let mut described = self.read_again(&spans);
+        self.trace(trace, &mut described, arrived);
     }
 
     /// Reads held spans again from their segments. What does not read back is let go of and counted as lost.
-    fn read_again(&mut self, spans: &[SpanRef]) -> (Vec<ArrivedSpan>, ArrivedCalls) {
-        let (mut described, mut calls, mut names) = (Vec::with_capacity(spans.len()), Vec::new(), Vec::new());
+    fn read_again(&mut self, spans: &[SpanRef]) -> Vec<ArrivedSpan> {
+        let mut described = Vec::with_capacity(spans.len());
         let lens = &self.site.lens;
-        let (book, mut naming, mut reader) = (lens.prices.current(), Naming::default(), Revisit::new(&lens.keys));
+        let (book, mut reader) = (lens.prices.current(), Revisit::new(&lens.keys));
         let mut lost = Vec::new();
         for span in spans {
             let segment = self.held.segment_bytes(span.segment);
-            match lens.describe_again(&mut reader, span, segment, &book, &mut naming) {
-                Some((mut span, call)) => {
-                    // Each span has names of its own: they stand in its segment.
-                    if let Some(mut call) = call {
-                        let own = |place: u16| u16::try_from(names.len() + usize::from(place)).unwrap_or(NO_NAME);
-                        call.names = call.names.map(|place| if place == NO_NAME { NO_NAME } else { own(place) });
-                        names.extend_from_slice(naming.names());
-                        span.call = calls.len() as u32;
-                        calls.push(call);
-                    }
-                    described.push(span);
-                }
+            match lens.describe_again(&mut reader, span, segment, &book) {
+                Some(span) => described.push(span),
                 None => lost.push(span),
             }
         }
@@ -98,7 +86,7 @@ impl Shard {
             self.counts.lost += Spans::new(1, u64::from(span.len));
             self.held.remove(span.segment, 1, u64::from(span.len), false);
         }
-        (described, ArrivedCalls { list: calls, names: names.into() })
+        described
     }
 
     /// Folds a session anew from its records, without the turn that was taken out of it.
@@ -119,13 +107,13 @@ impl Shard {
                 }
             }
         }
-        let (described, calls) = self.read_again(&spans);
+        let described = self.read_again(&spans);
         self.counts.held -= Spans::new(spans.len() as u64, spans.iter().map(|span| u64::from(span.len)).sum());
         self.counts.held += size(&described);
         for mut arrived in described {
             if let Some((turn, last)) = numbers.get(&arrived.span.turn) {
                 arrived.span.turn = *turn;
-                open.fold(&arrived, &calls, &self.held, &self.site.lens, &mut self.names, *last);
+                open.fold(&arrived, &self.held, &mut self.names, *last);
             }
         }
         let traces: Vec<TraceId> = open.facts.turns.iter().map(|turn| turn.trace_id).collect();

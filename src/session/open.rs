@@ -47,8 +47,6 @@ pub(super) struct Open {
     pub(super) scheduled: Nanos,
     /// A span said that the session is over.
     pub(super) ended: bool,
-    /// Some call of a model may have failed, as far as is known without having read it.
-    pub(super) doubtful: bool,
     /// Part of its conversation was judged before.
     continued: bool,
     /// The randomness was taken from an explicit `ot=rv`.
@@ -132,7 +130,6 @@ impl Open {
             arrived: (now, now),
             scheduled: Nanos::MAX,
             ended: false,
-            doubtful: false,
             continued: sequence > 1,
             explicit_randomness: false,
         }
@@ -150,7 +147,6 @@ impl Open {
     pub(super) fn reserve(&mut self, more: usize) {
         self.spans.reserve(more);
         self.index.reserve(more);
-        self.facts.account.calls.reserve(more);
     }
 
     /// When the session is due by what is known, and why. The earliest of several reasons counts.

@@ -20,7 +20,7 @@ use super::table::{Table, Ticket};
 use super::wheel::Wheel;
 use crate::clock::{Nanos, SECOND};
 use crate::config;
-use crate::flow::{Arrival, ArrivedCalls, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef, Text};
+use crate::flow::{Arrival, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef, Text};
 use crate::log::Log;
 use crate::observe::ledger::{ShardCounts, ShardLedger, Spans};
 use crate::otlp::span::TraceId;
@@ -153,7 +153,7 @@ impl Shard {
     }
 
     fn arrival(&mut self, arrival: Arrival) {
-        let Arrival { record, arrived, traces, mut spans, calls } = arrival;
+        let Arrival { record, arrived, traces, mut spans } = arrival;
         let slot = self.held.hold(record.segment(), false);
         let total = size(&spans);
         self.counts.taken += total;
@@ -164,25 +164,19 @@ impl Shard {
         for trace in traces {
             let Some((own, others)) = rest.split_at_mut_checked(trace.spans as usize) else { break };
             rest = others;
-            self.trace(trace, own, &calls, (arrived, arrived));
+            self.trace(trace, own, (arrived, arrived));
         }
         self.held.let_go_if_unused(slot);
     }
 
     /// Takes spans of one trace, which are held already, to their session, here or elsewhere.
-    pub(super) fn trace(
-        &mut self,
-        mut trace: ArrivedTrace,
-        spans: &mut [ArrivedSpan],
-        calls: &ArrivedCalls,
-        arrived: (Nanos, Nanos),
-    ) {
+    pub(super) fn trace(&mut self, mut trace: ArrivedTrace, spans: &mut [ArrivedSpan], arrived: (Nanos, Nanos)) {
         // The request may know better than this shard where the trace belongs.
         if trace.version > 0 {
             self.rebind(trace.trace_id, &trace.key, trace.version);
         }
         if let Some((index, turn)) = self.traces.get(&trace.trace_id).copied() {
-            return self.fold(index, turn, trace.links, spans, calls, arrived);
+            return self.fold(index, turn, trace.links, spans, arrived);
         }
         let judged = self.judged.get(&trace.trace_id);
         if let Some(judged) = &judged {
@@ -197,7 +191,7 @@ impl Shard {
             self.site.directory.bind(trace.trace_id, Some(claim)).binding
         });
         (trace.key, trace.rank, trace.version) = (binding.key, binding.rank, binding.version);
-        self.open(trace, spans, calls, arrived, judged);
+        self.open(trace, spans, arrived, judged);
     }
 
     /// Opens a trace in its session, which is opened when need be, or sends it to the shard that owns it.
@@ -205,7 +199,6 @@ impl Shard {
         &mut self,
         mut trace: ArrivedTrace,
         spans: &mut [ArrivedSpan],
-        calls: &ArrivedCalls,
         arrived: (Nanos, Nanos),
         judged: Option<JudgedTrace>,
     ) {
@@ -224,14 +217,14 @@ impl Shard {
             self.counts.crowded_ids += 1;
             let binding = self.site.directory.set_apart(trace.trace_id);
             (trace.key, trace.rank, trace.version) = (binding.key, binding.rank, binding.version);
-            return self.open(trace, spans, calls, arrived, judged);
+            return self.open(trace, spans, arrived, judged);
         }
         let index = index.unwrap_or_else(|| self.open_session(&trace.key, judged.as_ref(), arrived.0));
         let Some(open) = self.table.get_mut(index) else { return };
         let turn = open.add_turn(trace.trace_id, trace.version, judged.is_some(), arrived.0);
         self.traces.insert(trace.trace_id, (index, turn));
         self.judged.remove(&trace.trace_id);
-        self.fold(index, turn, trace.links, spans, calls, arrived);
+        self.fold(index, turn, trace.links, spans, arrived);
     }
 
     fn open_session(&mut self, key: &SessionKey, judged: Option<&JudgedTrace>, now: Nanos) -> u32 {
@@ -254,7 +247,6 @@ impl Shard {
         turn: u32,
         links: Vec<TraceId>,
         spans: &mut [ArrivedSpan],
-        calls: &ArrivedCalls,
         arrived: (Nanos, Nanos),
     ) {
         let Some(open) = self.table.get_mut(index) else { return };
@@ -274,7 +266,7 @@ impl Shard {
                 arrived_span.service = Text::default();
             }
             let SpanRef { segment, len, .. } = arrived_span.span;
-            match open.fold(arrived_span, calls, &self.held, &self.site.lens, &mut self.names, arrived.1) {
+            match open.fold(arrived_span, &self.held, &mut self.names, arrived.1) {
                 Folded::Held => self.counts.held += Spans::new(1, u64::from(len)),
                 Folded::Duplicate => {
                     self.counts.duplicate += Spans::new(1, u64::from(len));

@@ -18,7 +18,7 @@ use super::outlets::Outlets;
 use super::shard::{Shard, Site};
 use crate::clock::{Nanos, SECOND};
 use crate::config;
-use crate::expr::fields::Asks;
+use crate::expr::Asks;
 use crate::flow::{Kept, Reason, Receipt, Session, Verdict};
 use crate::genai::conventions::Conventions;
 use crate::genai::price::{PriceBook, Prices};
@@ -26,6 +26,7 @@ use crate::log::{Log, RecordKind};
 use crate::observe::ledger::{Ledger, ShardCounts};
 
 mod account;
+mod ceilings;
 
 const START: Nanos = 1_000_000 * SECOND;
 
@@ -54,12 +55,16 @@ impl World {
 
     /// Keeps sessions that failed and those whose id begins with `keep`.
     fn with_log(shards: usize, config: &config::Sessions, log: Arc<Log>) -> Self {
-        Self::asking(Asks::Calls, shards, config, log)
+        Self::asking(Asks::everything(), shards, config, log)
     }
 
     /// The same, with rules that ask for no more than that of what spans say of models.
     fn asking(asks: Asks, shards: usize, config: &config::Sessions, log: Arc<Log>) -> Self {
-        let prices = Arc::new(Prices::new(PriceBook::load(&[]).unwrap()));
+        Self::pricing(Arc::new(Prices::new(PriceBook::load(&[]).unwrap())), asks, shards, config, log)
+    }
+
+    /// The same, with those prices.
+    fn pricing(prices: Arc<Prices>, asks: Asks, shards: usize, config: &config::Sessions, log: Arc<Log>) -> Self {
         let mut lens = Lens::new(&Conventions::embedded(), config, prices);
         lens.predicates.asks = asks;
         let lens = Arc::new(lens);

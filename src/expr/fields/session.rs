@@ -1,8 +1,9 @@
 //! The fields of `session`.
 
-use super::{Field, SessionRead, Type, field, of_calls, of_last_call};
+use super::{Field, Needs, SessionRead, Type, field};
 use crate::expr::value::Value;
 use crate::flow::Session;
+use crate::genai::account::Ceiling;
 use crate::genai::stream::Outcome;
 
 const STATUS: Type = Type::Name(&["unset", "ok", "error"]);
@@ -26,7 +27,7 @@ pub const SESSION: &[Field<SessionRead>] = &[
     field("duration", Type::Duration, "s", "end of the latest span minus start of the earliest", |session, _| {
         Value::nanoseconds(session.duration())
     }),
-    of_last_call(
+    of_endings(
         "failed",
         Type::Bool,
         "",
@@ -36,7 +37,7 @@ pub const SESSION: &[Field<SessionRead>] = &[
     field("error_count", Type::Int, "{span}", "spans with status ERROR", |session, _| {
         Value::Int(session.error_count.into())
     }),
-    of_last_call(
+    of_endings(
         "recovered_errors",
         Type::Int,
         "{span}",
@@ -61,7 +62,8 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| Value::Bool(session.complete),
     ),
     // --- models ---
-    of_calls(
+    below(
+        Ceiling::LlmCalls,
         "llm_calls",
         Type::Int,
         "{call}",
@@ -82,39 +84,68 @@ pub const SESSION: &[Field<SessionRead>] = &[
         Value::Names(&session.sums().names.prompt_versions)
     }),
     of_calls("agents", STRINGS, "", "names of agents", |session, _| Value::Names(&session.sums().names.agents)),
-    of_calls("input_tokens", Type::Int, "{token}", "input of all billed calls, cached or not", |session, _| {
-        int(session.sums().tokens.input)
-    }),
-    of_calls("cache_read_tokens", Type::Int, "{token}", "of the input: read from a cache", |session, _| {
-        int(session.sums().tokens.cache_read)
-    }),
-    of_calls("cache_write_tokens", Type::Int, "{token}", "of the input: written to a cache", |session, _| {
-        int(session.sums().tokens.cache_write)
-    }),
-    of_calls("output_tokens", Type::Int, "{token}", "output of all billed calls, reasoning with it", |session, _| {
-        int(session.sums().tokens.output)
-    }),
-    of_calls("reasoning_tokens", Type::Int, "{token}", "of the output: reasoning", |session, _| {
+    below(
+        Ceiling::Tokens,
+        "input_tokens",
+        Type::Int,
+        "{token}",
+        "input of all billed calls, cached or not",
+        |session, _| int(session.sums().tokens.input),
+    ),
+    below(
+        Ceiling::Tokens,
+        "cache_read_tokens",
+        Type::Int,
+        "{token}",
+        "of the input: read from a cache",
+        |session, _| int(session.sums().tokens.cache_read),
+    ),
+    below(
+        Ceiling::Tokens,
+        "cache_write_tokens",
+        Type::Int,
+        "{token}",
+        "of the input: written to a cache",
+        |session, _| int(session.sums().tokens.cache_write),
+    ),
+    below(
+        Ceiling::Tokens,
+        "output_tokens",
+        Type::Int,
+        "{token}",
+        "output of all billed calls, reasoning with it",
+        |session, _| int(session.sums().tokens.output),
+    ),
+    below(Ceiling::Tokens, "reasoning_tokens", Type::Int, "{token}", "of the output: reasoning", |session, _| {
         int(session.sums().tokens.reasoning)
     }),
-    of_calls("total_tokens", Type::Int, "{token}", "input and output", |session, _| int(session.sums().tokens.total())),
-    of_calls(
+    below(Ceiling::Tokens, "total_tokens", Type::Int, "{token}", "input and output", |session, _| {
+        int(session.sums().tokens.total())
+    }),
+    below(
+        Ceiling::Cost,
         "cost_usd",
         Type::Double,
         "USD",
         "what its billed calls cost, of those that have a price; absent where none has",
         |session, _| session.sums().cost.map_or(Value::Absent, |cost| Value::Double(cost.usd())),
     ),
-    of_calls(
+    below(
+        Ceiling::Cost,
         "wasted_usd",
         Type::Double,
         "USD",
         "of the cost: calls that were truncated, failed, broke, were abandoned or were made again",
         |session, _| Value::Double(session.sums().wasted.usd()),
     ),
-    of_calls("unpriced_calls", Type::Int, "{call}", "billed calls that no price was found for", |session, _| {
-        Value::Int(session.sums().unpriced_calls.into())
-    }),
+    below(
+        Ceiling::Unpriced,
+        "unpriced_calls",
+        Type::Int,
+        "{call}",
+        "billed calls that no price was found for",
+        |session, _| Value::Int(session.sums().unpriced_calls.into()),
+    ),
     of_calls(
         "context_growth",
         Type::Double,
@@ -122,7 +153,8 @@ pub const SESSION: &[Field<SessionRead>] = &[
         "input tokens of the last model call over those of the first",
         |session, _| real(session.sums().context_growth),
     ),
-    of_calls(
+    below(
+        Ceiling::ContextFill,
         "context_fill",
         Type::Double,
         "1",
@@ -130,12 +162,22 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| real(session.sums().context_fill),
     ),
     // --- time ---
-    of_calls("ttft_first", Type::Double, "s", "time to the first token of the first call that tells", |session, _| {
-        real(session.sums().ttft_first)
-    }),
-    of_calls("ttft_max", Type::Double, "s", "the longest time to the first token of a call", |session, _| {
-        real(session.sums().ttft_max)
-    }),
+    below(
+        Ceiling::FirstToken,
+        "ttft_first",
+        Type::Double,
+        "s",
+        "time to the first token of the first call that tells",
+        |session, _| real(session.sums().ttft_first),
+    ),
+    below(
+        Ceiling::FirstToken,
+        "ttft_max",
+        Type::Double,
+        "s",
+        "the longest time to the first token of a call",
+        |session, _| real(session.sums().ttft_max),
+    ),
     of_calls(
         "felt_ttft",
         Type::Double,
@@ -143,63 +185,81 @@ pub const SESSION: &[Field<SessionRead>] = &[
         "the longest that a turn was waited for: from the start of its root to the first token of its last call",
         |session, _| real(session.sums().felt_ttft_max()),
     ),
-    of_calls("ttc_max", Type::Double, "s", "the longest time to completion of a call", |session, _| {
-        real(session.sums().ttc_max)
-    }),
+    below(
+        Ceiling::Completion,
+        "ttc_max",
+        Type::Double,
+        "s",
+        "the longest time to completion of a call",
+        |session, _| real(session.sums().ttc_max),
+    ),
     // --- how calls ended ---
-    of_calls(
+    below(
+        Ceiling::LlmCalls,
         "streams_complete",
         Type::Int,
         "{call}",
         "model calls by how they ended: the answer is whole",
         |session, _| ended(session, Outcome::Complete),
     ),
-    of_calls(
+    below(
+        Ceiling::Unwell,
         "streams_truncated",
         Type::Int,
         "{call}",
         "model calls by how they ended: cut off at its greatest length",
         |session, _| ended(session, Outcome::Truncated),
     ),
-    of_calls("streams_filtered", Type::Int, "{call}", "model calls by how they ended: filtered", |session, _| {
-        ended(session, Outcome::Filtered)
-    }),
-    of_calls(
+    below(
+        Ceiling::Unwell,
+        "streams_filtered",
+        Type::Int,
+        "{call}",
+        "model calls by how they ended: filtered",
+        |session, _| ended(session, Outcome::Filtered),
+    ),
+    below(
+        Ceiling::Unwell,
         "streams_refused",
         Type::Int,
         "{call}",
         "model calls by how they ended: the model refused",
         |session, _| ended(session, Outcome::Refused),
     ),
-    of_calls(
+    below(
+        Ceiling::Unended,
         "streams_broken",
         Type::Int,
         "{call}",
         "model calls by how they ended: an error after the first token",
         |session, _| ended(session, Outcome::Broken),
     ),
-    of_calls(
+    below(
+        Ceiling::Unended,
         "streams_failed",
         Type::Int,
         "{call}",
         "model calls by how they ended: an error, and no token came",
         |session, _| ended(session, Outcome::Failed),
     ),
-    of_calls(
+    below(
+        Ceiling::Unended,
         "streams_errored",
         Type::Int,
         "{call}",
         "model calls by how they ended: an error, and nothing tells whether a token came",
         |session, _| ended(session, Outcome::Errored),
     ),
-    of_calls(
+    below(
+        Ceiling::Unended,
         "streams_abandoned",
         Type::Int,
         "{call}",
         "model calls by how they ended: ended without a finish reason and without an error",
         |session, _| ended(session, Outcome::Abandoned),
     ),
-    of_calls(
+    below(
+        Ceiling::Unended,
         "streams_unknown",
         Type::Int,
         "{call}",
@@ -213,7 +273,8 @@ pub const SESSION: &[Field<SessionRead>] = &[
         "calls made again: attempts, resends, an answer or a request once more",
         |session, _| Value::Int(session.sums().retries.into()),
     ),
-    of_calls(
+    below(
+        Ceiling::RateLimited,
         "rate_limited",
         Type::Int,
         "{span}",
@@ -228,10 +289,10 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| Value::Int(session.sums().missing_calls.into()),
     ),
     // --- tools ---
-    of_calls("tool_calls", Type::Int, "{call}", "calls of tools", |session, _| {
+    below(Ceiling::ToolCalls, "tool_calls", Type::Int, "{call}", "calls of tools", |session, _| {
         Value::Int(session.sums().tool_calls.into())
     }),
-    of_calls("tool_failures", Type::Int, "{call}", "calls of tools that failed", |session, _| {
+    below(Ceiling::ToolFailures, "tool_failures", Type::Int, "{call}", "calls of tools that failed", |session, _| {
         Value::Int(session.sums().tool_failures.into())
     }),
     of_calls("tools", STRINGS, "", "names of tools", |session, _| Value::Names(&session.sums().names.tools)),
@@ -246,21 +307,24 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |_, _| Value::Absent,
     ),
     of_calls("failures_by_tool", Type::Counts, "{call}", "of those, the ones that failed", |_, _| Value::Absent),
-    of_calls(
+    below(
+        Ceiling::ToolRepeats,
         "repeated_tool_calls",
         Type::Int,
         "{call}",
         "calls of a tool with the same arguments as an earlier one",
         |session, _| Value::Int(session.sums().repeated_tool_calls.into()),
     ),
-    of_calls(
+    below(
+        Ceiling::ToolRun,
         "longest_tool_run",
         Type::Int,
         "{call}",
         "the longest run of such calls, one after the other",
         |session, _| Value::Int(session.sums().longest_tool_run.into()),
     ),
-    of_calls(
+    below(
+        Ceiling::Irreversible,
         "irreversible_calls",
         Type::Int,
         "{call}",
@@ -279,6 +343,40 @@ pub const SESSION: &[Field<SessionRead>] = &[
         session.sums().outcome.as_ref().map_or(Value::Absent, |(_, source)| Value::Str(source.name()))
     }),
 ];
+
+/// A field for which it must be known how calls of models ended, where not all ended well.
+const fn of_endings(
+    name: &'static str,
+    ty: Type,
+    unit: &'static str,
+    doc: &'static str,
+    read: SessionRead,
+) -> Field<SessionRead> {
+    Field { needs: Needs::Endings, ..field(name, ty, unit, doc, read) }
+}
+
+/// A field that is made of what spans say of models.
+const fn of_calls(
+    name: &'static str,
+    ty: Type,
+    unit: &'static str,
+    doc: &'static str,
+    read: SessionRead,
+) -> Field<SessionRead> {
+    Field { needs: Needs::Calls(None), ..field(name, ty, unit, doc, read) }
+}
+
+/// A number that is made of what spans say of models, and is never negative or above its ceiling.
+const fn below(
+    ceiling: Ceiling,
+    name: &'static str,
+    ty: Type,
+    unit: &'static str,
+    doc: &'static str,
+    read: SessionRead,
+) -> Field<SessionRead> {
+    Field { needs: Needs::Calls(Some(ceiling)), ..field(name, ty, unit, doc, read) }
+}
 
 fn int(number: u64) -> Value<'static> {
     Value::Int(number.try_into().unwrap_or(i64::MAX))

@@ -100,6 +100,37 @@ pub const NO_NAME: u16 = u16::MAX;
 // === impl Call ===
 
 impl Call {
+    /// Of a span that says nothing of models.
+    pub const NOTHING: Self = Self {
+        span: 0,
+        operation: Operation::Other,
+        wrapper: false,
+        failed: false,
+        rate_limited: false,
+        streaming: false,
+        native: false,
+        outcome: Outcome::Unknown,
+        or_broken: false,
+        finish: FinishReason::Unknown,
+        attempt: 0,
+        start: 0,
+        end: 0,
+        used: Used { input: 0, cache_read: 0, cache_write: 0, output: 0, reasoning: 0 },
+        has_usage: false,
+        status: Status::NoUsage,
+        cost: Attodollars(0),
+        response_id: 0,
+        request: 0,
+        model: 0,
+        asked_model: 0,
+        scope: 0,
+        context_window: 0,
+        ttft: f32::NAN,
+        ttc: f32::NAN,
+        tool: NO_NAME,
+        billing: Billing::Nothing,
+    };
+
     /// Takes what it costs.
     pub fn price(&mut self, priced: Option<&Priced<'_>>) {
         let Some(priced) = priced else { return };

@@ -1,12 +1,15 @@
 //! The account of a session: what its spans told of models, tools and money, and what that comes to.
 //!
-//! 1. A span's facts become a [`Call`] and [names](NameKind) when it arrives ([`call`]).
-//! 2. When the session is judged, spans that tell of one and the same call are brought together ([`same`], by what they
+//! 1. When a span arrives, all that is known is what the sums cannot be above ([`ceilings`]).
+//! 2. When a rule hangs on it, or the session is kept, the facts of all spans become [`Call`]s and [names](NameKind)
+//!    ([`call`]).
+//! 3. Spans that tell of one and the same call are brought together ([`same`], by what they
 //!    stand in: [`outside`]), so that it is billed once ([`bill`]) and counted once ([`once`]).
-//! 3. What is left is summed up ([`sums`], [`close`], [`tools`]).
+//! 4. What is left is summed up ([`sums`], [`close`], [`tools`]).
 
 mod bill;
 mod call;
+mod ceilings;
 mod close;
 mod once;
 mod outside;
@@ -21,11 +24,14 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 pub use call::{Billing, Call, NO_NAME, Used};
+pub use ceilings::{Arguments, Ceiling, Ceilings, Share};
 pub use sums::{Named, OutcomeSource, Sums, TokenSums, ToolCount};
 
 /// What a session's spans have told so far. Owned by the session.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
+    /// What the sums cannot be above.
+    pub ceilings: Ceilings,
     /// One for each span that speaks of models, in the order in which they came.
     pub calls: Vec<Call>,
     /// Names that they gave, each once with its hash, in the order in which they came.
