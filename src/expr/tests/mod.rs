@@ -1,3 +1,4 @@
+mod asks;
 mod errors;
 mod hostile;
 mod reference;
