@@ -135,11 +135,11 @@ fn walking(c: &mut Criterion) {
         });
     });
     let book = lens.prices.current();
-    group.bench_function("walk, facts and prices", |b| {
+    group.bench_function("walk, usage and prices", |b| {
         b.iter(|| {
             let mut priced = 0;
             walk(black_box(&body), &lens.keys, |visit| {
-                let facts = lens.fact_keys.facts(visit);
+                let facts = lens.fact_keys.usage(visit);
                 priced += u32::from(facts.is_some_and(|facts| price_facts(&book, &facts).cost.is_some()));
             })
             .unwrap();

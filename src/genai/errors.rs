@@ -62,8 +62,11 @@ impl ErrorWords {
 
 /// Whether the type is one of `types`, as a whole or behind its last dot.
 fn is_one_of(types: &[String], error_type: &str) -> bool {
+    if error_type.is_empty() {
+        return false;
+    }
     let last = error_type.rsplit('.').next().unwrap_or_default();
-    !error_type.is_empty() && types.iter().any(|known| known == error_type || known == last)
+    types.iter().any(|known| known == error_type || known == last)
 }
 
 /// HTTP statuses that have a name of their own as the type of an error.

@@ -23,6 +23,8 @@ use crate::otlp::walk::Visit;
 #[derive(Clone, Debug, Default)]
 pub struct FactKeys {
     sources: Sources,
+    /// Of those, the ones of fields on which usage hangs, what it costs and how long it took.
+    of_usage: Sources,
     names: Names,
     error_types: ErrorTypes,
     error_words: ErrorWords,
@@ -34,6 +36,22 @@ pub struct FactKeys {
     by_scope: HashMap<Box<str>, Vec<u16>, foldhash::fast::RandomState>,
     of_any_scope: Vec<u16>,
 }
+
+/// Fields on which no number of a call hangs.
+const BESIDE_USAGE: [Field; 12] = [
+    Field::Agent,
+    Field::ToolArguments,
+    Field::Input,
+    Field::PromptName,
+    Field::PromptVersion,
+    Field::Instructions,
+    Field::CallerRegion,
+    Field::ResponseId,
+    Field::RequestId,
+    Field::User,
+    Field::Tenant,
+    Field::Environment,
+];
 
 // === impl FactKeys ===
 
@@ -56,7 +74,8 @@ impl FactKeys {
             }
         }
         Self {
-            sources: Sources::compile(conventions, keys),
+            sources: Sources::compile(conventions, keys, |_| true),
+            of_usage: Sources::compile(conventions, keys, |field| !BESIDE_USAGE.contains(&field)),
             names,
             by_scope,
             of_any_scope,
@@ -70,15 +89,24 @@ impl FactKeys {
 
     /// What a span says; `None` where it does not speak of models.
     pub fn facts<'a>(&'a self, visit: &Visit<'a, '_>) -> Option<Facts<'a>> {
-        if !self.sources.may_speak(visit) {
+        self.facts_by(&self.sources, visit)
+    }
+
+    /// The same without who and what it was about: for what was used, what that costs and how long it took.
+    pub fn usage<'a>(&'a self, visit: &Visit<'a, '_>) -> Option<Facts<'a>> {
+        self.facts_by(&self.of_usage, visit)
+    }
+
+    fn facts_by<'a>(&'a self, sources: &'a Sources, visit: &Visit<'a, '_>) -> Option<Facts<'a>> {
+        if !sources.may_speak(visit) {
             return None;
         }
         let mut gathered = Gathered::nothing();
-        if !self.sources.gather(visit, &mut gathered) {
+        if !sources.gather(visit, &mut gathered) {
             return None;
         }
         let (operation, wrapper) = self.operation(visit, &gathered);
-        self.sources.gather_rest(visit, operation, &mut gathered);
+        sources.gather_rest(visit, operation, &mut gathered);
         let producer = self.producer(visit, operation);
         let raw_model = first(gathered.text(Field::RequestModel), gathered.text(Field::ResponseModel));
         let provider = self.names.provider(gathered.text(Field::Provider), raw_model);

@@ -55,7 +55,7 @@ impl Sources {
         gathered.operation = Some((operation, gathered.operation.is_some_and(|(_, wrapper)| wrapper)));
         self.attributes(visit, gathered, true);
         for slot in visit.resource.present() {
-            for (_, one) in self.resources.iter().filter(|(own, _)| own == slot) {
+            for one in self.of_resource_slot(*slot) {
                 if !gathered.ranks_before(one.field, one.source)
                     && let Some(value) = visit.resource.get(*slot)
                 {

@@ -1,5 +1,7 @@
 //! Providers, models and regions by one name each.
 
+use memchr::memchr;
+
 use super::conventions::{Conventions, Glob};
 use super::words::Words;
 
@@ -66,6 +68,9 @@ impl Names {
 
     /// A model without its provider in front, and out of its ARN.
     pub(super) fn model<'a>(&self, raw: &'a str) -> &'a str {
+        if memchr(b'/', raw.as_bytes()).is_none() {
+            return raw;
+        }
         if raw.starts_with("arn:") {
             return raw.rsplit('/').next().unwrap_or(raw);
         }
@@ -103,7 +108,7 @@ impl Names {
 
 /// The host of an address that may be a whole URL.
 pub(super) fn host(address: &str) -> &str {
-    if address.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')) {
+    if !address.bytes().any(|byte| matches!(byte, b'/' | b':' | b'[' | b'?' | b'#' | b'@')) {
         return address;
     }
     let behind_scheme = address.split_once("://").map_or(address, |(_, rest)| rest);

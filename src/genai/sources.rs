@@ -23,8 +23,9 @@ pub(super) struct Sources {
     pub(super) elsewhere: Vec<u16>,
     /// What a span used may stand elsewhere than in its attributes.
     pub(super) tells_usage_elsewhere: bool,
-    /// The same for attributes of the resource: by slot, sources in order.
-    pub(super) resources: Vec<(Slot, Use)>,
+    /// Attributes of the resource by slot: where the sources of each begin in `resources`, and where they end.
+    pub(super) by_resource_slot: Vec<(u16, u16)>,
+    pub(super) resources: Vec<Use>,
     pub(super) events: Vec<u16>,
     pub(super) span_names: Vec<(Use, Glob)>,
     /// By source: the attribute that its `when` looks at.
@@ -106,7 +107,8 @@ const USAGE: [Field; 17] = [
 // === impl Sources ===
 
 impl Sources {
-    pub(super) fn compile(conventions: &Conventions, keys: &mut KeyTable) -> Self {
+    /// Compiles the sources of the fields that are wanted.
+    pub(super) fn compile(conventions: &Conventions, keys: &mut KeyTable, wanted: impl Fn(Field) -> bool) -> Self {
         let mut all = conventions.fields.clone();
         let scopes = [(Field::Tenant, &conventions.tenants), (Field::Environment, &conventions.environments)];
         for (field, names) in scopes {
@@ -130,28 +132,27 @@ impl Sources {
             ),
             ..Self::default()
         };
-        let mut by_slot: Vec<Vec<Use>> = Vec::new();
+        let (mut by_slot, mut by_resource_slot) = (Vec::new(), Vec::new());
         for (index, (field, source)) in all.iter().enumerate() {
             let index = index as u16;
             let when = source.when.as_ref().and_then(|when| when.key.as_ref());
             compiled.whens.push(when.and_then(|key| keys.add(key)));
             let plain = source.is_plain().then(|| field.kind()).filter(|kind| kind.is_plain());
             let one = Use { field: *field, source: index, plain };
+            if !wanted(*field) {
+                continue;
+            }
             match &source.place {
                 Place::Attribute(key) => {
                     let Some(slot) = keys.add(key) else { continue };
-                    let places = by_slot.len().max(slot.index() + 1);
-                    by_slot.resize(places, Vec::new());
-                    compiled.sights.resize(places, Sight::NOTHING);
-                    if let Some(list) = by_slot.get_mut(slot.index()) {
-                        list.push(one);
-                    }
+                    push(&mut by_slot, slot, one);
+                    compiled.sights.resize(by_slot.len(), Sight::NOTHING);
                     if let Some(sight) = compiled.sights.get_mut(slot.index()) {
                         sight.add(one, source.is_plain_for_tools());
                     }
                     continue;
                 }
-                Place::Resource(key) => compiled.resources.extend(keys.add(key).map(|slot| (slot, one))),
+                Place::Resource(key) => keys.add(key).into_iter().for_each(|slot| push(&mut by_resource_slot, slot, one)),
                 Place::Event(..) => compiled.events.push(index),
                 Place::SpanName(glob) => compiled.span_names.push((one, glob.clone())),
             }
@@ -166,6 +167,11 @@ impl Sources {
             let middle = compiled.uses.len() as u16;
             compiled.uses.extend(late);
             compiled.by_slot.push((start, middle, compiled.uses.len() as u16));
+        }
+        for list in by_resource_slot {
+            let start = compiled.resources.len() as u16;
+            compiled.resources.extend(list);
+            compiled.by_resource_slot.push((start, compiled.resources.len() as u16));
         }
         compiled.all = all;
         compiled.nothing_begins = vec![false; 256];
@@ -184,10 +190,23 @@ impl Sources {
         self.uses.get(usize::from(range.start)..usize::from(range.end)).unwrap_or_default()
     }
 
+    /// The sources of a slot of the resource.
+    #[inline]
+    pub(super) fn of_resource_slot(&self, slot: Slot) -> &[Use] {
+        let Some((start, end)) = self.by_resource_slot.get(slot.index()) else { return &[] };
+        self.resources.get(usize::from(*start)..usize::from(*end)).unwrap_or_default()
+    }
+
     /// The source of a field that was found.
     pub(super) fn source(&self, found: Found<'_>) -> Option<&Source> {
         self.all.get(usize::from(found.source)).map(|(_, source)| source)
     }
+}
+
+/// Adds a source to those of its slot.
+fn push(by_slot: &mut Vec<Vec<Use>>, slot: Slot, one: Use) {
+    by_slot.resize(by_slot.len().max(slot.index() + 1), Vec::new());
+    by_slot.get_mut(slot.index()).into_iter().for_each(|list| list.push(one));
 }
 
 // === impl Sight ===

@@ -102,7 +102,7 @@ impl Lens {
         let asked = |ceiling| asks.asks_for(ceiling);
         let (mut share, may_use) = self.fact_keys.share(visit, asked, &self.ends.irreversible);
         if asks.asks_for_usage() {
-            let facts = if may_use { self.fact_keys.facts(visit) } else { None };
+            let facts = if may_use { self.fact_keys.usage(visit) } else { None };
             let mut call = facts.as_ref().map_or(Call::NOTHING, Facts::call);
             call.price(self.priced(visit, facts.as_ref(), book).as_ref());
             share.take_usage(&call);
