@@ -9,6 +9,7 @@ use super::conventions::{Conventions, ErrorWords, Field, Glob, InputCounts, Prod
 use super::errors::{self, ErrorTypes};
 use super::facts::{Facts, Operation, Prompt, PromptVersion, Tool};
 use super::gather::Gathered;
+use super::glance::Spent;
 use super::hashed::{bytes, instructions, request};
 use super::names::{self, Names};
 use super::sources::Sources;
@@ -179,17 +180,18 @@ impl FactKeys {
         })
     }
 
-    /// What a span may add to the ceilings of its session, and whether it may be a call that used something: what it used is
-    /// left to be filled in. `asked` are the ceilings that somebody asks for, `irreversible` the tools whose calls cannot be
-    /// undone.
+    /// What a span may add to the ceilings of its session, and what it spent, which is left to be filled in. `asked` are the
+    /// ceilings that somebody asks for, `irreversible` the tools whose calls cannot be undone; hashes begin with `seed`.
     pub fn share(
         &self,
         visit: &Visit<'_, '_>,
         asked: impl Fn(Ceiling) -> bool,
         irreversible: &[Glob],
-    ) -> (Share, bool) {
-        let glance = self.sources.glance(visit);
-        (self.sources.share(visit, &glance, asked, irreversible), glance.may_use())
+        seed: u64,
+    ) -> (Share, Spent) {
+        let glance = self.sources.glance(visit, seed);
+        let spent = glance.spent(asked(Ceiling::FirstToken));
+        (self.sources.share(visit, &glance, asked, irreversible), spent)
     }
 
     /// What kind of operation it is, and whether it stands around others.

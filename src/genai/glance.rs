@@ -1,11 +1,13 @@
 //! What is seen of a span at first sight: enough to pass over nearly all of those on which nothing hangs.
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use super::account::{Arguments, Ceiling, Share};
 use super::coerce;
 use super::conventions::{Field, Glob, Kind};
 use super::facts::{FinishReason, Operation};
 use super::gather::MAX_NOTHING;
-use super::sources::Sources;
+use super::sources::{Sight, Sources};
 use crate::otlp::keys::Slot;
 use crate::otlp::span::STATUS_ERROR;
 use crate::otlp::value::AnyValue;
@@ -15,9 +17,15 @@ use crate::otlp::walk::Visit;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Glance {
     /// It may speak of models.
-    pub(super) speaks: bool,
+    speaks: bool,
     /// Something may tell what it used or cost.
-    pub(super) uses: bool,
+    uses: bool,
+    /// Of that, all numbers of tokens together, and of money; `None` where that is not for certain.
+    usage: Option<(f64, f64)>,
+    /// Hash of all that tells the model of a call, and with whom and where it is called.
+    model: u64,
+    /// Something may tell the time of a first token.
+    first_token: bool,
     /// The kind of operation, where it is told for certain.
     operation: Option<Operation>,
     /// There is something that may say that it failed.
@@ -28,6 +36,24 @@ pub(super) struct Glance {
     tool: Seen,
     /// What the tool was asked.
     arguments: Seen,
+}
+
+/// What a span spent, as seen at first sight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Spent {
+    /// Nothing, as a call of a model: it is none.
+    Nothing,
+    /// No more than that.
+    AtMost {
+        /// Tokens of all sorts together.
+        tokens: f64,
+        /// US dollars, as its sender says.
+        told: f64,
+        /// Hash of all that tells the model, and with whom and where it is called.
+        model: u64,
+    },
+    /// That has to be read.
+    Unknown,
 }
 
 /// The best place of a field.
@@ -43,16 +69,28 @@ struct Seen {
 // === impl Sources ===
 
 impl Sources {
-    /// The little that tells whether a span is worth a closer look.
-    pub(super) fn glance(&self, visit: &Visit<'_, '_>) -> Glance {
-        let failed = self.elsewhere(Field::Failed) != u16::MAX;
-        let mut glance = Glance { uses: self.tells_usage_elsewhere, failed, ..Glance::default() };
+    /// The little that tells whether a span is worth a closer look. Hashes begin with `seed`.
+    pub(super) fn glance(&self, visit: &Visit<'_, '_>, seed: u64) -> Glance {
+        let mut glance = Glance {
+            uses: self.tells_elsewhere,
+            usage: (!self.tells_elsewhere).then_some((0.0, 0.0)),
+            failed: self.elsewhere(Field::Failed) != u16::MAX,
+            model: xxh3_64_with_seed(visit.scope.name.as_bytes(), seed),
+            first_token: visit.span.events > 0 && self.elsewhere(Field::FirstToken) != u16::MAX,
+            ..Glance::default()
+        };
         let (mut rank, mut finished, mut unsure) = (u16::MAX, u16::MAX, self.elsewhere(Field::FinishReasons));
         for slot in visit.attributes.present() {
             let Some(sight) = self.sights.get(slot.index()) else { continue };
             glance.speaks |= sight.evidence;
             glance.failed |= sight.failed;
-            glance.uses |= sight.uses;
+            glance.first_token |= sight.first_token;
+            if sight.uses != (0, 0) {
+                glance.add_usage(visit.attributes.get(*slot), sight);
+            }
+            if sight.of_model {
+                glance.add_model(*slot, visit.attributes.get(*slot));
+            }
             if sight.operation < rank {
                 rank = sight.operation;
                 let operation = visit.attributes.get(*slot).filter(|_| sight.plain_operation);
@@ -136,14 +174,49 @@ impl Sources {
 // === impl Glance ===
 
 impl Glance {
+    fn add_usage(&mut self, value: Option<AnyValue<'_>>, sight: &Sight) {
+        self.uses = true;
+        let number = match value {
+            Some(AnyValue::Int(number)) => Some(number as f64),
+            Some(AnyValue::Double(number)) => Some(number),
+            _ => None,
+        };
+        let number = number.filter(|number| number.is_finite() && !sight.uses_unplainly).map(|number| number.max(0.0));
+        let (tokens, money) = sight.uses;
+        self.usage = self
+            .usage
+            .zip(number)
+            .map(|(usage, number)| (usage.0 + number.ceil() * f64::from(tokens), usage.1 + number * f64::from(money)));
+    }
+
+    fn add_model(&mut self, slot: Slot, value: Option<AnyValue<'_>>) {
+        let Some(AnyValue::Str(text)) = value else {
+            // What is no text is seldom there, and is read.
+            self.usage = None;
+            return;
+        };
+        self.model = xxh3_64_with_seed(text.as_bytes(), self.model.wrapping_add(slot.index() as u64));
+    }
+
+    /// What it spent. With `first_token`, when the first token came has to be known, too.
+    pub(super) fn spent(&self, first_token: bool) -> Spent {
+        if !self.speaks || !self.uses && self.operation.is_some_and(|operation| !operation.is_model_call()) {
+            return Spent::Nothing;
+        }
+        let timed = first_token && self.first_token;
+        // With the name of a tool it may be none of a model.
+        let operation = self.operation.filter(|operation| operation.is_model_call() && self.tool.slot.is_none());
+        match (self.usage, operation) {
+            (Some((tokens, told)), Some(operation)) if !timed => {
+                Spent::AtMost { tokens, told, model: self.model.wrapping_add(operation as u64) }
+            }
+            _ => Spent::Unknown,
+        }
+    }
+
     /// Whether it may be an operation of that kind.
     fn may_be(&self, operation: Operation) -> bool {
         self.speaks && self.operation.is_none_or(|own| own == operation)
-    }
-
-    /// Whether it may be a call that used something.
-    pub(super) fn may_use(&self) -> bool {
-        self.speaks && (self.uses || self.operation.is_none_or(Operation::is_model_call))
     }
 
     /// Whether it may be said of the span, once it is read, that a call of a model broke, failed, had an error, was

@@ -5,6 +5,7 @@
 //! - [`tokens`]: tokens in buckets that do not overlap
 //! - [`stream`]: how a model call ended
 //! - [`fact_keys`]: the table compiled into slots of the walker's key table; reads a span's facts
+//! - [`glance`]: what is seen of a span at first sight
 //! - [`session_keys`]: which attributes name a session, compiled in the same way
 //! - [`ends`]: what says how a session ended
 //! - [`json_scan`]: a value out of JSON or a Python repr in a string, tolerantly
@@ -17,6 +18,7 @@ pub mod conventions;
 pub mod ends;
 pub mod fact_keys;
 pub mod facts;
+pub mod glance;
 pub mod json_scan;
 pub mod price;
 pub mod session_keys;
@@ -27,7 +29,6 @@ pub mod usage;
 mod coerce;
 mod errors;
 mod gather;
-mod glance;
 mod hashed;
 mod names;
 mod sources;

@@ -21,8 +21,8 @@ pub(super) struct Sources {
     pub(super) sights: Vec<Sight>,
     /// By field: the first source that is no attribute of the span; the highest for none.
     pub(super) elsewhere: Vec<u16>,
-    /// What a span used may stand elsewhere than in its attributes.
-    pub(super) tells_usage_elsewhere: bool,
+    /// What a span used, or the model of a call, may stand elsewhere than in its attributes.
+    pub(super) tells_elsewhere: bool,
     /// Attributes of the resource by slot: where the sources of each begin in `resources`, and where they end.
     pub(super) by_resource_slot: Vec<(u16, u16)>,
     pub(super) resources: Vec<Use>,
@@ -50,8 +50,14 @@ pub(super) struct Sight {
     pub(super) plain_operation: bool,
     /// See `plain_operation`.
     pub(super) plain_finish: bool,
-    /// It may tell what the span used, or what it cost.
-    pub(super) uses: bool,
+    /// For how many fields it may tell tokens, and for how many money.
+    pub(super) uses: (u8, u8),
+    /// It does so otherwise than as a number that stands there.
+    pub(super) uses_unplainly: bool,
+    /// It may tell the model of a call, or with whom and where it is called; or what does hangs on it.
+    pub(super) of_model: bool,
+    /// It may tell the time of a first token.
+    pub(super) first_token: bool,
     /// As `operation`, of the tool's name.
     pub(super) tool: u16,
     /// That source asks for nothing else than that it is a tool that is called.
@@ -83,8 +89,14 @@ pub(super) const EVIDENCE: [Field; 8] = [
     Field::Attempt,
 ];
 
-/// Fields that tell what a call used, or what it cost.
-const USAGE: [Field; 17] = [
+/// Fields that tell the model of a call, and with whom and where it is called.
+const OF_MODEL: [Field; 5] = [Field::Provider, Field::RequestModel, Field::ResponseModel, Field::Server, Field::Region];
+
+/// Fields that tell what a call cost.
+const MONEY: [Field; 3] = [Field::Cost, Field::CostInput, Field::CostOutput];
+
+/// Fields that tell what a call used.
+const TOKENS: [Field; 14] = [
     Field::InputTokens,
     Field::OutputTokens,
     Field::TotalTokens,
@@ -99,9 +111,6 @@ const USAGE: [Field; 17] = [
     Field::ImageOutput,
     Field::ExtraInput,
     Field::ExtraOutput,
-    Field::Cost,
-    Field::CostInput,
-    Field::CostOutput,
 ];
 
 // === impl Sources ===
@@ -136,7 +145,12 @@ impl Sources {
         for (index, (field, source)) in all.iter().enumerate() {
             let index = index as u16;
             let when = source.when.as_ref().and_then(|when| when.key.as_ref());
-            compiled.whens.push(when.and_then(|key| keys.add(key)));
+            let when = when.and_then(|key| keys.add(key));
+            compiled.whens.push(when);
+            if let Some(slot) = when.filter(|_| OF_MODEL.contains(field)) {
+                compiled.sights.resize(compiled.sights.len().max(slot.index() + 1), Sight::NOTHING);
+                compiled.sights.get_mut(slot.index()).into_iter().for_each(|sight| sight.of_model = true);
+            }
             let plain = source.is_plain().then(|| field.kind()).filter(|kind| kind.is_plain());
             let one = Use { field: *field, source: index, plain };
             if !wanted(*field) {
@@ -146,18 +160,20 @@ impl Sources {
                 Place::Attribute(key) => {
                     let Some(slot) = keys.add(key) else { continue };
                     push(&mut by_slot, slot, one);
-                    compiled.sights.resize(by_slot.len(), Sight::NOTHING);
+                    compiled.sights.resize(compiled.sights.len().max(by_slot.len()), Sight::NOTHING);
                     if let Some(sight) = compiled.sights.get_mut(slot.index()) {
-                        sight.add(one, source.is_plain_for_tools());
+                        sight.add(one, source);
                     }
                     continue;
                 }
-                Place::Resource(key) => keys.add(key).into_iter().for_each(|slot| push(&mut by_resource_slot, slot, one)),
+                Place::Resource(key) => {
+                    keys.add(key).into_iter().for_each(|slot| push(&mut by_resource_slot, slot, one))
+                }
                 Place::Event(..) => compiled.events.push(index),
                 Place::SpanName(glob) => compiled.span_names.push((one, glob.clone())),
             }
             compiled.elsewhere.get_mut(*field as usize).into_iter().for_each(|first| *first = (*first).min(index));
-            compiled.tells_usage_elsewhere |= USAGE.contains(field);
+            compiled.tells_elsewhere |= [&TOKENS[..], &MONEY, &OF_MODEL].iter().any(|fields| fields.contains(field));
         }
         let waits = |one: &Use| all.get(usize::from(one.source)).is_some_and(|(_, source)| source.waits());
         for list in by_slot {
@@ -220,17 +236,25 @@ impl Sight {
         finish: u16::MAX,
         plain_operation: false,
         plain_finish: false,
-        uses: false,
+        uses: (0, 0),
+        uses_unplainly: false,
+        of_model: false,
+        first_token: false,
         tool: u16::MAX,
         plain_tool: false,
         arguments: u16::MAX,
         plain_arguments: false,
     };
 
-    fn add(&mut self, one: Use, plain_for_tools: bool) {
+    fn add(&mut self, one: Use, source: &Source) {
+        let plain_for_tools = source.is_plain_for_tools();
         self.evidence |= EVIDENCE.contains(&one.field);
         self.failed |= one.field == Field::Failed;
-        self.uses |= USAGE.contains(&one.field);
+        let (tokens, money) = (TOKENS.contains(&one.field), MONEY.contains(&one.field));
+        self.uses = (self.uses.0.saturating_add(u8::from(tokens)), self.uses.1.saturating_add(u8::from(money)));
+        self.uses_unplainly |= (tokens || money) && (source.add > 0 || !source.path.is_empty());
+        self.of_model |= OF_MODEL.contains(&one.field);
+        self.first_token |= one.field == Field::FirstToken;
         if one.field == Field::Tool && one.source < self.tool {
             (self.tool, self.plain_tool) = (one.source, plain_for_tools);
         }

@@ -7,9 +7,9 @@ use super::price::{Assumptions, Attodollars, Cost, PriceBook, Priced, Status, To
 use super::tokens;
 use crate::otlp::span::SpanView;
 
-impl Facts<'_> {
+impl<'a> Facts<'a> {
     /// What the price book wants to know of the call.
-    pub fn usage(&self) -> Usage<'_> {
+    pub fn usage(&self) -> Usage<'a> {
         Usage {
             provider: self.provider,
             server_address: self.server,

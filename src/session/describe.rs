@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::config;
 use crate::expr::Predicates;
 use crate::flow::{ArrivedSpan, SpanRef, Text};
-use crate::genai::account::{Call, Share};
 use crate::genai::conventions::Conventions;
 use crate::genai::ends::Ends;
 use crate::genai::fact_keys::FactKeys;
@@ -91,23 +90,6 @@ impl Lens {
             error_type: frame.text(error_type),
             incoming_rv: randomness.unwrap_or(u64::MAX),
         }
-    }
-
-    /// What a span adds to the ceilings of its session, of those that rules ask for.
-    fn share(&self, visit: &Visit<'_, '_>, book: &PriceBook) -> Share {
-        let asks = &self.predicates.asks;
-        if !asks.asks_for_ceilings() {
-            return Share::NOTHING;
-        }
-        let asked = |ceiling| asks.asks_for(ceiling);
-        let (mut share, may_use) = self.fact_keys.share(visit, asked, &self.ends.irreversible);
-        if asks.asks_for_usage() {
-            let facts = if may_use { self.fact_keys.usage(visit) } else { None };
-            let mut call = facts.as_ref().map_or(Call::NOTHING, Facts::call);
-            call.price(self.priced(visit, facts.as_ref(), book).as_ref());
-            share.take_usage(&call);
-        }
-        share
     }
 
     /// What a span costs: a call of a model by what it used, anything else by the user's own prices of spans.

@@ -26,6 +26,7 @@ mod read;
 mod remembered;
 mod sessions;
 pub mod shard;
+mod share;
 mod table;
 mod warm;
 mod wheel;

@@ -5,6 +5,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::call::Call;
+use crate::genai::price::Most;
 
 /// A sum that has a ceiling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,8 @@ pub struct Ceilings {
     seen: u128,
 }
 
+/// A time to completion may be so much longer than its span: clocks differ.
+const LONGER: f64 = 1.0501;
 /// Above all that sums of so many numbers lose by rounding.
 const ROUNDED_UP: f64 = 1.0 + 1e-9;
 
@@ -156,6 +159,17 @@ impl Share {
         context_fill: 0.0,
         cost: 0.0,
     };
+
+    /// Takes what a call of a model used at most, tokens and US dollars that it tells of, at the most that these cost. It took
+    /// no longer than its span, `duration` nanoseconds, and does not tell when its first token came.
+    pub fn take_most(&mut self, (tokens, told): (f64, f64), most: Most, duration: u64) {
+        self.tokens = at_least(tokens);
+        self.cost = tokens * most.per_token + most.per_call + told;
+        self.completion = at_least(duration as f64 / 1e9 * LONGER);
+        if let Some(window) = most.context_window {
+            self.context_fill = at_least(tokens / window as f64);
+        }
+    }
 
     /// Takes what a span used, and what that costs.
     pub fn take_usage(&mut self, call: &Call) {

@@ -17,6 +17,7 @@ mod json;
 mod litellm;
 mod load;
 mod lookup;
+mod most;
 mod names;
 mod nouns;
 mod overrides;
@@ -38,6 +39,7 @@ pub use amount::Attodollars;
 pub(crate) use calendar::moment;
 pub use litellm::Unpriced;
 pub use load::{BookFile, LEAST_PERCENT};
+pub use most::Most;
 pub use nouns::{Assumptions, Cost, Inclusive, Match, Priced, Source, Status, Tokens, Usage};
 pub use prices::{Prices, Reload};
 pub use snapshot::DATE as SNAPSHOT_DATE;
@@ -57,6 +59,8 @@ pub struct PriceBook {
     own_version: Box<str>,
     /// By a hash of provider, models and region.
     remembered: DashMap<u128, Resolved, foldhash::fast::RandomState>,
+    /// By a hash of all that tells the model of a call.
+    most: DashMap<u64, Most, foldhash::fast::RandomState>,
     seed: u64,
 }
 
@@ -107,7 +111,7 @@ impl PriceBook {
     fn of(editions: Vec<Edition>, overrides: Overrides, own: String) -> Self {
         let seed = foldhash::fast::RandomState::default().hash_one(0_u8);
         let own_version = own.get(..VERSION_DIGITS).unwrap_or_default().into();
-        Self { editions, overrides, own_version, remembered: DashMap::default(), seed }
+        Self { editions, overrides, own_version, remembered: DashMap::default(), most: DashMap::default(), seed }
     }
 
     /// Edition of the user's own prices: the first digits of the SHA-256 of their files; empty where there are none.

@@ -100,6 +100,11 @@ impl Overrides {
 // === impl Rule ===
 
 impl Rule {
+    /// The prices of all times.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.periods.iter().map(|(_, row)| row)
+    }
+
     /// The prices at a time.
     pub(super) fn at(&self, at: Nanos) -> Option<&Row> {
         self.periods.iter().rev().find(|(from, _)| *from <= at).map(|(_, row)| row)

@@ -134,6 +134,11 @@ impl PriceBook {
         keys
     }
 
+    /// Whether any span may have a price that is no call of a model.
+    pub fn prices_spans(&self) -> bool {
+        !self.overrides.spans.is_empty()
+    }
+
     /// The price of a span that is no call of a model, by the first rule that is for it. `None` when none is.
     /// `value` gives the attributes of [`PriceBook::span_keys`].
     pub fn price_span<'a>(
