@@ -7,7 +7,7 @@ use super::coerce;
 use super::conventions::{Field, Glob, Kind};
 use super::facts::{FinishReason, Operation};
 use super::gather::MAX_NOTHING;
-use super::sources::{Sight, Sources};
+use super::sources::{Sight, Sources, Uses};
 use crate::otlp::keys::Slot;
 use crate::otlp::span::STATUS_ERROR;
 use crate::otlp::value::AnyValue;
@@ -20,8 +20,8 @@ pub(super) struct Glance {
     speaks: bool,
     /// Something may tell what it used or cost.
     uses: bool,
-    /// Of that, all numbers of tokens together, and of money; `None` where that is not for certain.
-    usage: Option<(f64, f64)>,
+    /// What numbers tell of that; `None` where that is not all.
+    told: Option<Told>,
     /// Hash of all that tells the model of a call, and with whom and where it is called.
     model: u64,
     /// Something may tell the time of a first token.
@@ -45,15 +45,28 @@ pub enum Spent {
     Nothing,
     /// No more than that.
     AtMost {
-        /// Tokens of all sorts together.
-        tokens: f64,
+        /// Tokens that went in, from a cache or not.
+        input: f64,
+        /// Tokens that came out.
+        output: f64,
         /// US dollars, as its sender says.
-        told: f64,
+        money: f64,
         /// Hash of all that tells the model, and with whom and where it is called.
         model: u64,
     },
     /// That has to be read.
     Unknown,
+}
+
+/// All numbers together that tell what a span used.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    input: f64,
+    output: f64,
+    total: f64,
+    money: f64,
+    /// Input tokens are told for certain, and output tokens.
+    certain: (bool, bool),
 }
 
 /// The best place of a field.
@@ -73,7 +86,7 @@ impl Sources {
     pub(super) fn glance(&self, visit: &Visit<'_, '_>, seed: u64) -> Glance {
         let mut glance = Glance {
             uses: self.tells_elsewhere,
-            usage: (!self.tells_elsewhere).then_some((0.0, 0.0)),
+            told: (!self.tells_elsewhere).then(Told::default),
             failed: self.elsewhere(Field::Failed) != u16::MAX,
             model: xxh3_64_with_seed(visit.scope.name.as_bytes(), seed),
             first_token: visit.span.events > 0 && self.elsewhere(Field::FirstToken) != u16::MAX,
@@ -85,7 +98,7 @@ impl Sources {
             glance.speaks |= sight.evidence;
             glance.failed |= sight.failed;
             glance.first_token |= sight.first_token;
-            if sight.uses != (0, 0) {
+            if sight.uses != Uses::default() {
                 glance.add_usage(visit.attributes.get(*slot), sight);
             }
             if sight.of_model {
@@ -181,18 +194,23 @@ impl Glance {
             Some(AnyValue::Double(number)) => Some(number),
             _ => None,
         };
-        let number = number.filter(|number| number.is_finite() && !sight.uses_unplainly).map(|number| number.max(0.0));
-        let (tokens, money) = sight.uses;
-        self.usage = self
-            .usage
-            .zip(number)
-            .map(|(usage, number)| (usage.0 + number.ceil() * f64::from(tokens), usage.1 + number * f64::from(money)));
+        let number = number.filter(|number| (0.0..1e18).contains(number) && !sight.uses_unplainly);
+        self.told = self.told.zip(number).map(|(told, number)| {
+            let (uses, tokens) = (sight.uses, number.ceil());
+            Told {
+                input: told.input + tokens * f64::from(uses.input),
+                output: told.output + tokens * f64::from(uses.output),
+                total: told.total + tokens * f64::from(uses.total),
+                money: told.money + number * f64::from(uses.money),
+                certain: (told.certain.0 || uses.plain.0, told.certain.1 || uses.plain.1),
+            }
+        });
     }
 
     fn add_model(&mut self, slot: Slot, value: Option<AnyValue<'_>>) {
         let Some(AnyValue::Str(text)) = value else {
             // What is no text is seldom there, and is read.
-            self.usage = None;
+            self.told = None;
             return;
         };
         self.model = xxh3_64_with_seed(text.as_bytes(), self.model.wrapping_add(slot.index() as u64));
@@ -206,9 +224,16 @@ impl Glance {
         let timed = first_token && self.first_token;
         // With the name of a tool it may be none of a model.
         let operation = self.operation.filter(|operation| operation.is_model_call() && self.tool.slot.is_none());
-        match (self.usage, operation) {
-            (Some((tokens, told)), Some(operation)) if !timed => {
-                Spent::AtMost { tokens, told, model: self.model.wrapping_add(operation as u64) }
+        match (self.told, operation) {
+            (Some(told), Some(operation)) if !timed => {
+                // Where one of both is not told, it may be what is missing from the total.
+                let total = if told.certain == (true, true) { 0.0 } else { told.total };
+                Spent::AtMost {
+                    input: told.input + total,
+                    output: told.output + total,
+                    money: told.money,
+                    model: self.model.wrapping_add(operation as u64),
+                }
             }
             _ => Spent::Unknown,
         }

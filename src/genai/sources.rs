@@ -50,8 +50,8 @@ pub(super) struct Sight {
     pub(super) plain_operation: bool,
     /// See `plain_operation`.
     pub(super) plain_finish: bool,
-    /// For how many fields it may tell tokens, and for how many money.
-    pub(super) uses: (u8, u8),
+    /// For how many fields it may tell what was used.
+    pub(super) uses: Uses,
     /// It does so otherwise than as a number that stands there.
     pub(super) uses_unplainly: bool,
     /// It may tell the model of a call, or with whom and where it is called; or what does hangs on it.
@@ -66,6 +66,21 @@ pub(super) struct Sight {
     pub(super) arguments: u16,
     /// See `plain_tool`.
     pub(super) plain_arguments: bool,
+}
+
+/// For how many fields an attribute may tell what was used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Uses {
+    /// Tokens that went in, from a cache or not.
+    pub(super) input: u8,
+    /// Tokens that came out.
+    pub(super) output: u8,
+    /// Tokens that went in or came out.
+    pub(super) total: u8,
+    /// Money.
+    pub(super) money: u8,
+    /// The key alone makes it count as input tokens, and as output tokens: then it does not matter what the total is.
+    pub(super) plain: (bool, bool),
 }
 
 /// One source of a slot: enough to pass over it, and to take a value that nothing else is asked of.
@@ -95,23 +110,21 @@ const OF_MODEL: [Field; 5] = [Field::Provider, Field::RequestModel, Field::Respo
 /// Fields that tell what a call cost.
 const MONEY: [Field; 3] = [Field::Cost, Field::CostInput, Field::CostOutput];
 
-/// Fields that tell what a call used.
-const TOKENS: [Field; 14] = [
+/// Fields that tell tokens that went in.
+const INPUT: [Field; 8] = [
     Field::InputTokens,
-    Field::OutputTokens,
-    Field::TotalTokens,
     Field::CacheRead,
     Field::CacheWrite,
     Field::CacheWrite5m,
     Field::CacheWrite1h,
-    Field::ReasoningTokens,
     Field::AudioInput,
-    Field::AudioOutput,
     Field::ImageInput,
-    Field::ImageOutput,
     Field::ExtraInput,
-    Field::ExtraOutput,
 ];
+
+/// Fields that tell tokens that came out.
+const OUTPUT: [Field; 5] =
+    [Field::OutputTokens, Field::ReasoningTokens, Field::AudioOutput, Field::ImageOutput, Field::ExtraOutput];
 
 // === impl Sources ===
 
@@ -173,7 +186,8 @@ impl Sources {
                 Place::SpanName(glob) => compiled.span_names.push((one, glob.clone())),
             }
             compiled.elsewhere.get_mut(*field as usize).into_iter().for_each(|first| *first = (*first).min(index));
-            compiled.tells_elsewhere |= [&TOKENS[..], &MONEY, &OF_MODEL].iter().any(|fields| fields.contains(field));
+            let told = [&INPUT[..], &OUTPUT, &MONEY, &OF_MODEL, &[Field::TotalTokens]];
+            compiled.tells_elsewhere |= told.iter().any(|fields| fields.contains(field));
         }
         let waits = |one: &Use| all.get(usize::from(one.source)).is_some_and(|(_, source)| source.waits());
         for list in by_slot {
@@ -236,7 +250,7 @@ impl Sight {
         finish: u16::MAX,
         plain_operation: false,
         plain_finish: false,
-        uses: (0, 0),
+        uses: Uses { input: 0, output: 0, total: 0, money: 0, plain: (false, false) },
         uses_unplainly: false,
         of_model: false,
         first_token: false,
@@ -250,9 +264,9 @@ impl Sight {
         let plain_for_tools = source.is_plain_for_tools();
         self.evidence |= EVIDENCE.contains(&one.field);
         self.failed |= one.field == Field::Failed;
-        let (tokens, money) = (TOKENS.contains(&one.field), MONEY.contains(&one.field));
-        self.uses = (self.uses.0.saturating_add(u8::from(tokens)), self.uses.1.saturating_add(u8::from(money)));
-        self.uses_unplainly |= (tokens || money) && (source.add > 0 || !source.path.is_empty());
+        let uses = self.uses;
+        self.uses.add(one);
+        self.uses_unplainly |= uses != self.uses && (source.add > 0 || !source.path.is_empty());
         self.of_model |= OF_MODEL.contains(&one.field);
         self.first_token |= one.field == Field::FirstToken;
         if one.field == Field::Tool && one.source < self.tool {
@@ -267,6 +281,20 @@ impl Sight {
         if one.field == Field::FinishReasons && one.source < self.finish {
             (self.finish, self.plain_finish) = (one.source, one.plain.is_some());
         }
+    }
+}
+
+// === impl Uses ===
+
+impl Uses {
+    fn add(&mut self, one: Use) {
+        let counts = |fields: &[Field]| u8::from(fields.contains(&one.field));
+        self.input = self.input.saturating_add(counts(&INPUT));
+        self.output = self.output.saturating_add(counts(&OUTPUT));
+        self.total = self.total.saturating_add(counts(&[Field::TotalTokens]));
+        self.money = self.money.saturating_add(counts(&MONEY));
+        self.plain.0 |= one.plain.is_some() && one.field == Field::InputTokens;
+        self.plain.1 |= one.plain.is_some() && one.field == Field::OutputTokens;
     }
 }
 

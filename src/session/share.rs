@@ -23,10 +23,10 @@ impl Lens {
         }
         match spent {
             Spent::Nothing if !book.prices_spans() => {}
-            Spent::AtMost { tokens, told, model } if !asked(Ceiling::Unpriced) => {
+            Spent::AtMost { input, output, money, model } if !asked(Ceiling::Unpriced) => {
                 let usage = || self.fact_keys.usage(visit).map(|facts| facts.usage());
                 match book.most(model, usage) {
-                    Some(most) => share.take_most((tokens, told), most, visit.span.duration()),
+                    Some(most) => share.take_most((input, output), money, most, visit.span.duration()),
                     None => self.take_usage(visit, spent, book, &mut share),
                 }
             }

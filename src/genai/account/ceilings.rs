@@ -160,14 +160,14 @@ impl Share {
         cost: 0.0,
     };
 
-    /// Takes what a call of a model used at most, tokens and US dollars that it tells of, at the most that these cost. It took
-    /// no longer than its span, `duration` nanoseconds, and does not tell when its first token came.
-    pub fn take_most(&mut self, (tokens, told): (f64, f64), most: Most, duration: u64) {
-        self.tokens = at_least(tokens);
-        self.cost = tokens * most.per_token + most.per_call + told;
+    /// Takes what a call of a model used at most, in tokens in and out and in US dollars that it tells of, at the most that
+    /// these cost. It took no longer than its span, `duration` nanoseconds, and does not tell when its first token came.
+    pub fn take_most(&mut self, (input, output): (f64, f64), money: f64, most: Most, duration: u64) {
+        self.tokens = at_least(input + output);
+        self.cost = input * most.input + output * most.output + most.call + money;
         self.completion = at_least(duration as f64 / 1e9 * LONGER);
         if let Some(window) = most.context_window {
-            self.context_fill = at_least(tokens / window as f64);
+            self.context_fill = at_least(input / window as f64);
         }
     }
 

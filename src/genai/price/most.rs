@@ -9,10 +9,12 @@ use super::{Contents, PriceBook};
 /// The most that a call of a model costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Most {
-    /// US dollars a token, of whichever sort.
-    pub per_token: f64,
+    /// US dollars a token that goes in, of whichever sort.
+    pub input: f64,
+    /// US dollars a token that comes out, of whichever sort.
+    pub output: f64,
     /// US dollars a call, beside its tokens.
-    pub per_call: f64,
+    pub call: f64,
     /// Input tokens that the model takes: of several numbers the least.
     pub context_window: Option<u64>,
 }
@@ -71,8 +73,9 @@ impl Most {
         match unit {
             // Spans do not count them.
             Unit::WebSearch | Unit::RerankQuery => {}
-            Unit::Request => self.per_call = self.per_call.max(usd),
-            _ => self.per_token = self.per_token.max(usd),
+            Unit::Request => self.call = self.call.max(usd),
+            unit if unit < Unit::Output => self.input = self.input.max(usd),
+            _ => self.output = self.output.max(usd),
         }
     }
 
@@ -134,8 +137,9 @@ mod tests {
                         ..Usage::default()
                     };
                     let most = book.most_of(&usage);
-                    let all = tokens.all_input() + tokens.output + tokens.reasoning + tokens.output_audio;
-                    let bound = (all as f64 * most.per_token + most.per_call) * (1.0 + 1e-9);
+                    let output = (tokens.output + tokens.reasoning + tokens.output_audio) as f64;
+                    let bound = tokens.all_input() as f64 * most.input + output * most.output + most.call;
+                    let bound = bound * (1.0 + 1e-9);
                     let Some(cost) = book.price(&usage).cost else { continue };
                     assert!(
                         cost.total.usd() <= bound,
