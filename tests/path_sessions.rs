@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use support::backend::{self, Received};
 use support::recordings::{self, Scenario};
-use support::spans::{Made, int, request, span, spans_of, text, trace_id, truth};
+use support::spans::{Made, int, request, request_of, span, spans_of, text, trace_id, truth};
 use support::{client, sieve};
 
 /// Time enough for a busy machine to send a session in several requests.
@@ -289,4 +289,36 @@ async fn a_late_span_of_a_kept_trace_follows_it() {
     assert!(late.span.trace_state.starts_with("ot=th:0"), "{}", late.span.trace_state);
     let metrics = sieve.scrape().await;
     assert_eq!((metrics.ledger().kept, metrics.count("verdicts", &[])), (3, 1));
+}
+
+#[tokio::test]
+async fn streams_that_did_not_finish_go_out_as_broken_where_a_span_around_them_failed() {
+    let backend = backend::start().await;
+    let sieve = sieve::new().with(SESSIONS).exporter("otlp_grpc/a", &backend).run().await;
+    let client = client::grpc(sieve.grpc).await;
+    let traces: Vec<String> = (0..8).map(|number| format!("stream {number}")).collect();
+    let call = |trace: &String| {
+        let call = span(trace, "chat").under(trace, "step").with("gen_ai.operation.name", "chat");
+        call.with("gen_ai.provider.name", "openai").with("gen_ai.server.ttft", 0.5)
+    };
+    let around = |(number, trace): (usize, &String)| {
+        // What is not of a model stands between, so that calls and spans are counted differently.
+        let status = if number % 3 == 0 { 2 } else { 1 };
+        let root = span(trace, "root").with("session.id", "streams").status(status);
+        [span(trace, "step").under(trace, "root"), root]
+    };
+    // The calls come before anything names their session, so that they are moved into it; in another order than what
+    // stands around them.
+    let calls: Vec<Span> = traces.iter().rev().map(call).collect();
+    client.traces(&request_of(&[("service.name", "test")], ("pydantic-ai", "1.0"), calls)).await.accepted();
+    client.traces(&request(traces.iter().enumerate().flat_map(around).collect())).await.accepted();
+    let received = backend.received(24).await;
+    for (number, trace) in traces.iter().enumerate() {
+        let is_call = |out: &&Received| out.span.trace_id == trace_id(trace) && out.span.name == "chat";
+        let call = &received.iter().find(is_call).unwrap().span;
+        let outcome = if number % 3 == 0 { "broken" } else { "abandoned" };
+        assert_eq!(text(call, "tailsieve.stream.outcome"), Some(outcome), "{trace}");
+    }
+    let metrics = sieve.scrape().await;
+    assert_eq!(metrics.count("verdicts", &[]), 1, "all are one session");
 }

@@ -8,7 +8,6 @@
 
 pub mod attributes;
 pub mod call;
-mod failures;
 mod inherit;
 mod name;
 #[cfg(test)]
@@ -20,6 +19,7 @@ use bytes::Bytes;
 
 use crate::config;
 use crate::flow::{Kept, Parcel, SpanRef};
+use crate::genai::account;
 use crate::genai::fact_keys::FactKeys;
 use crate::genai::facts::{Facts, Operation};
 use crate::genai::price::{PriceBook, Priced, Prices};
@@ -35,7 +35,6 @@ use crate::otlp::tracestate;
 use crate::otlp::walk::Visit;
 use attributes::Summary;
 use call::Call;
-use failures::Failures;
 use inherit::Common;
 
 /// Writes kept spans. Shared by all workers.
@@ -64,7 +63,8 @@ struct Appended<'e> {
 struct Around<'k> {
     book: &'k PriceBook,
     common: Common<'k>,
-    failures: Failures<'k>,
+    /// What the account says of them, in their order; nothing of late ones.
+    calls: &'k [account::Call],
     /// The spans that carry the summary, in order.
     roots: Vec<u32>,
 }
@@ -102,12 +102,12 @@ impl Enricher {
 
     fn append(&self, kept: &Kept) -> Appended<'_> {
         let book = self.prices.current();
-        let around =
-            Around { book: &book, common: common(kept), failures: Failures::new(kept), roots: summed_up(kept) };
+        let calls = kept.session.as_ref().map_or(&[][..], |session| &session.account.calls);
+        let around = Around { book: &book, common: common(kept), calls, roots: summed_up(kept) };
         let mut appended = Appended::default();
         let mut spans = Revisit::new(&self.keys);
         let mut state = String::new();
-        for (number, span) in kept.spans.iter().enumerate() {
+        for (number, span) in (0_u32..).zip(&kept.spans) {
             let mut without = Vec::new();
             spans.visit(segment(kept, span), span.place(), |visit| {
                 let out = &mut appended.bytes;
@@ -115,8 +115,8 @@ impl Enricher {
                 if state != visit.span.trace_state {
                     put_trace_state(out, &state);
                 }
-                self.append_call(out, visit, span, &around, &mut without);
-                if let (Ok(_), Some(session)) = (around.roots.binary_search(&(number as u32)), &kept.session) {
+                self.append_call(out, visit, number, &around, &mut without);
+                if let (Ok(_), Some(session)) = (around.roots.binary_search(&number), &kept.session) {
                     let summary = Summary { session, verdict: &kept.verdict, turn: span.turn };
                     self.of_roots.put(out, &summary, visit.attributes, &mut without);
                 }
@@ -131,7 +131,7 @@ impl Enricher {
         &'e self,
         out: &mut Vec<u8>,
         visit: &Visit<'_, '_>,
-        span: &SpanRef,
+        number: u32,
         around: &Around<'_>,
         without: &mut Vec<&'e str>,
     ) {
@@ -140,7 +140,7 @@ impl Enricher {
         let of_model = facts.filter(|facts| facts.operation.is_model_call());
         let call = Call {
             facts: of_model,
-            outcome: of_model.and_then(|facts| around.outcome(facts, visit, span)),
+            outcome: of_model.and_then(|facts| around.outcome(facts, number)),
             priced: price(around.book, of_model, visit),
             origin: around.common.origin(facts),
         };
@@ -153,11 +153,13 @@ impl Enricher {
 // === impl Around ===
 
 impl Around<'_> {
-    /// How a call ended; of language models only, others have no stream.
-    fn outcome(&self, facts: &Facts<'_>, visit: &Visit<'_, '_>, span: &SpanRef) -> Option<Outcome> {
+    /// How a call ended, the spans around it considered where all are known; of language models only, others have no
+    /// stream. `number` is its span's.
+    fn outcome(&self, facts: &Facts<'_>, number: u32) -> Option<Outcome> {
         let ending = facts.ending.filter(|_| facts.operation == Operation::Llm)?;
-        let beneath = ending.or_broken && self.failures.stand_above(span.turn, visit.span.parent_id);
-        Some(if beneath { ending.beneath_a_failure() } else { ending }.outcome)
+        let place = self.calls.binary_search_by_key(&number, |call| call.span);
+        let call = place.ok().and_then(|place| self.calls.get(place));
+        Some(call.map_or(ending.outcome, |call| call.outcome))
     }
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue};
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 
 use super::*;
@@ -279,22 +279,26 @@ fn a_tool_with_an_own_price_gets_its_cost() {
 }
 
 #[test]
-fn a_stream_that_was_left_or_broke_was_broken_where_a_span_around_it_failed() {
-    let call = || {
-        let mut call = chat("m", Vec::new());
+fn a_stream_that_was_left_or_broke_ended_as_the_account_of_its_session_says() {
+    let call = |id| {
+        let mut call = Span { span_id: vec![id; 8], ..chat("m", Vec::new()) };
         call.attributes.retain(|attribute| !attribute.key.contains("finish"));
         call
     };
-    let outcome = |status, parent| {
-        let root = Span { status: Some(Status { code: status, ..Status::default() }), ..span(1, parent, Vec::new()) };
-        let middle = span(3, 1, Vec::new());
-        let call = Span { parent_span_id: vec![3; 8], ..call() };
-        let written = write(&enricher(&[]), "pydantic-ai", vec![root, middle, call.clone()], None);
-        added(&written[2], &call)[&ours("stream.outcome")].clone()
+    let sent = [span(1, 0, Vec::new()), call(2), span(3, 1, Vec::new()), call(4)];
+    let outcomes = |session| {
+        let written = write(&enricher(&[]), "pydantic-ai", sent.to_vec(), session);
+        [1, 3].map(|at| added(&written[at], &sent[at])[&ours("stream.outcome")].clone())
     };
-    assert_eq!((outcome(0, 0), outcome(2, 0)), ("abandoned".to_owned(), "broken".to_owned()));
-    // Parents in a circle have an end.
-    assert_eq!(outcome(0, 3), "abandoned");
+    let told = |said: &[(u32, Outcome)]| {
+        let call =
+            |(span, outcome): &(u32, Outcome)| account::Call { span: *span, outcome: *outcome, ..Default::default() };
+        Session { account: Account { calls: said.iter().map(call).collect(), ..Account::default() }, ..session() }
+    };
+    let (broken, abandoned) = ((3, Outcome::Broken), (1, Outcome::Abandoned));
+    assert_eq!(outcomes(Some(told(&[abandoned, broken]))), ["abandoned", "broken"]);
+    assert_eq!(outcomes(Some(told(&[(0, Outcome::Unknown), (1, Outcome::Broken)]))), ["broken", "abandoned"]);
+    assert_eq!(outcomes(None), ["abandoned", "abandoned"], "of late ones it is not known what they stood in");
 }
 
 #[test]

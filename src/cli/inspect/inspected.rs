@@ -1,12 +1,11 @@
 //! A session, read again span by span for showing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::cli::show::row::{Row, Shown};
 use crate::cli::show::told::{Around, Told};
 use crate::flow::{Kept, Session};
 use crate::genai::account::Call;
-use crate::genai::facts::Operation;
 use crate::genai::price::{Attodollars, PriceBook};
 use crate::otlp::revisit::Revisit;
 use crate::session::Lens;
@@ -28,7 +27,6 @@ impl Inspected {
         let Kept { session, spans, segments, .. } = kept;
         let session = session?;
         let calls: HashMap<u32, &Call> = session.account.calls.iter().map(|call| (call.span, call)).collect();
-        let again = repeated(&session.account.calls);
         let mut turns: Vec<(String, Vec<Row>)> =
             session.turns.iter().map(|turn| (turn.trace_id.to_string(), Vec::new())).collect();
         let mut reader = Revisit::new(&lens.keys);
@@ -39,7 +37,7 @@ impl Inspected {
                 let around = calls.get(&place).map(|call| Around::from(*call)).unwrap_or_default();
                 let facts = lens.fact_keys.facts(visit);
                 let told = match facts {
-                    Some(facts) => Some(Told { again: again.contains(&place), ..Told::new(&facts, around, book) }),
+                    Some(facts) => Some(Told::new(&facts, around, book)),
                     None => Told::billed(around),
                 };
                 Row { told: told.map(Box::new), ..Row::new(visit, lens) }
@@ -53,27 +51,9 @@ impl Inspected {
         let (traces, turns) = turns.into_iter().unzip();
         Some(Self { id: session.key.to_string(), session, shown: Shown { turns }, traces })
     }
+
     /// What it cost, of what has a price.
     pub(super) fn cost(&self) -> Option<Attodollars> {
         self.session.sums().cost
     }
-}
-
-/// The spans of calls of tools with arguments that the same tool was called with before, one call being over when the other
-/// began: what runs side by side may be two spans of one call.
-fn repeated(calls: &[Call]) -> HashSet<u32> {
-    let mut tools: Vec<&Call> =
-        calls.iter().filter(|call| call.operation == Operation::Tool && call.request != 0).collect();
-    tools.sort_by_key(|call| (call.start, call.span));
-    // By tool and arguments, the earliest end of any call so far.
-    let mut over: HashMap<(u16, u64), u64> = HashMap::new();
-    let mut found = HashSet::new();
-    for call in tools {
-        let end = over.entry((call.tool, call.request)).or_insert(u64::MAX);
-        if *end <= call.start {
-            found.insert(call.span);
-        }
-        *end = call.end.min(*end);
-    }
-    found
 }

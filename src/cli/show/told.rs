@@ -47,6 +47,8 @@ pub(in crate::cli) struct Around<'a> {
     pub(in crate::cli) outcome: Option<&'a str>,
     /// What it is billed with: also of what is no call of a model, at the user's own prices.
     pub(in crate::cli) bill: Option<(Status, Attodollars)>,
+    /// It is a call of a tool that was made before with the same arguments.
+    pub(in crate::cli) again: bool,
 }
 
 /// A line below a span.
@@ -78,7 +80,7 @@ fn priced<'b>(book: &'b PriceBook, facts: &Facts<'_>, billing: Billing) -> Optio
 impl From<&Call> for Around<'_> {
     fn from(call: &Call) -> Self {
         let bill = call.priced().filter(|_| call.is_billed()).map(|cost| (call.status, cost));
-        Self { billing: Some(call.billing), outcome: Some(call.outcome.name()), bill }
+        Self { billing: Some(call.billing), outcome: Some(call.outcome.name()), bill, again: call.again }
     }
 }
 
@@ -122,7 +124,7 @@ impl Told {
             prompt_version: facts.prompt.version.map(|version| version.to_string()).unwrap_or_default(),
             region: facts.region.into(),
             billing,
-            again: false,
+            again: around.again,
         }
     }
 

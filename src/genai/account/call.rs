@@ -62,6 +62,8 @@ pub struct Call {
     pub tool: u16,
     /// Whether its usage is billed.
     pub billing: Billing,
+    /// It is the outermost span of a call of a tool that was called before with the same arguments.
+    pub again: bool,
 }
 
 /// Tokens of one call; more than a `u32` holds are as many as it holds.
@@ -129,6 +131,7 @@ impl Call {
         ttc: f32::NAN,
         tool: NO_NAME,
         billing: Billing::Nothing,
+        again: false,
     };
 
     /// Takes what it costs.

@@ -31,7 +31,7 @@ impl Account {
         count_calls(&once, &mut sums);
         self.bill_all(&once, &events, &mut sums);
         time(&once, frame, &mut sums);
-        tools::count(&self.calls, &self.names, &events, frame, &mut sums);
+        tools::count(&mut self.calls, &self.names, &events, frame, &mut sums);
         sums.retries = retries(&once, &self.calls, &events);
         sums.rate_limited = self.calls.iter().filter(|call| call.rate_limited).count() as u32;
         sums.missing_calls = self.missing(kin);

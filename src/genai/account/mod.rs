@@ -32,7 +32,7 @@ pub use sums::{Named, OutcomeSource, Sums, TokenSums, ToolCount};
 pub struct Account {
     /// What the sums cannot be above.
     pub ceilings: Ceilings,
-    /// One for each span that speaks of models, in the order in which they came.
+    /// One for each span that speaks of models, in the order in which they came: that of [`Call::span`].
     pub calls: Vec<Call>,
     /// Names that they gave, each once with its hash, in the order in which they came.
     pub names: Vec<(NameKind, u64, Arc<str>)>,

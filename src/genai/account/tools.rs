@@ -14,15 +14,17 @@ use crate::genai::facts::Operation;
 /// A call of a tool, whatever number of spans tell of it.
 #[derive(Clone, Copy, Debug)]
 struct ToolCall {
+    /// The outermost of its spans, as a place among the calls.
+    outermost: usize,
     start: u64,
     tool: u16,
     arguments: u64,
     failed: bool,
 }
 
-/// Counts the calls of tools.
+/// Counts the calls of tools, and marks those that were made before.
 pub(super) fn count(
-    calls: &[Call],
+    calls: &mut [Call],
     names: &[(NameKind, u64, Arc<str>)],
     events: &Events,
     frame: &Frame<'_>,
@@ -41,7 +43,10 @@ pub(super) fn count(
         run = if what.is_some() && what == last { run + 1 } else { 1 };
         last = what;
         sums.longest_tool_run = sums.longest_tool_run.max(run);
-        sums.repeated_tool_calls += u32::from(what.is_some_and(|what| !known.insert(what)));
+        if what.is_some_and(|what| !known.insert(what)) {
+            sums.repeated_tool_calls += 1;
+            calls.get_mut(call.outermost).into_iter().for_each(|call| call.again = true);
+        }
     }
 }
 
@@ -54,7 +59,8 @@ fn made(calls: &[Call], events: &Events) -> Vec<ToolCall> {
     // By event: where its call stands among them.
     let mut known: Vec<Option<usize>> = vec![None; calls.len()];
     for (at, call) in places.into_iter().filter_map(|at| Some((at, calls.get(at)?))) {
-        let own = ToolCall { start: call.start, tool: call.tool, arguments: call.request, failed: call.failed };
+        let Call { start, tool, request: arguments, failed, .. } = *call;
+        let own = ToolCall { outermost: at, start, tool, arguments, failed };
         let Some(known) = known.get_mut(events.event(at)) else { continue };
         let place = *known.get_or_insert_with(|| {
             all.push(own);

@@ -184,6 +184,22 @@ fn tool_calls_that_go_in_circles_are_counted() {
 }
 
 #[test]
+fn a_tool_call_made_again_is_marked_on_its_outermost_span() {
+    let mut told = Told::default();
+    let search = told.tool("search");
+    for from in [0, 20] {
+        let outer = told.call(tool_call(search, from, 7));
+        told.within(outer, Call { scope: 2, ..tool_call(search, from + 1, 7) });
+    }
+    for seed in 0..30 {
+        let mut told = if seed == 0 { told.clone() } else { told.shuffled(seed) };
+        told.close_as_it_is(&Frame { turns: &[0], ..Frame::default() });
+        let again: Vec<u32> = told.account.calls.iter().filter(|call| call.again).map(|call| call.span).collect();
+        assert_eq!(again, [2], "order {seed}");
+    }
+}
+
+#[test]
 fn contexts_grow_and_fill() {
     let with = |from, input, context_window| Call { context_window, ..llm(from, from + 5, input, 1) };
     let mut told = Told::default();

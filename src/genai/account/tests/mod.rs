@@ -82,6 +82,8 @@ impl Told {
         let sums = self.account.close(&self.kin, frame);
         let mut billing = vec![Billing::Nothing; self.kin.len()];
         self.account.calls.iter().for_each(|call| billing[call.span as usize] = call.billing);
+        let again = self.account.calls.iter().filter(|call| call.again).count();
+        assert_eq!(again, sums.repeated_tool_calls as usize, "each call that was made again is marked once");
         (sums, billing)
     }
 
