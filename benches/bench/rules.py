@@ -19,10 +19,14 @@ _KINDS = (
 )
 
 
-# Rules that ask for what spans say of models, and match none of the load: how the last call ended, and everything.
+# Rules that ask for what spans say of models, and match none of the load: how the last call ended; what
+# `config/agents.yaml` asks for; and what has every session read.
 _ASKING = {
     "failed": "session.failed && session.spans > 100000",
-    "models": "session.cost_usd > 500.0 || session.repeated_tool_calls > 1000",
+    "models": "session.cost_usd > 500.0 || session.wasted_usd > 500.0 || session.repeated_tool_calls > 1000"
+              " || session.irreversible_calls > 1000 || session.ttft_max > 3600.0 || session.context_fill > 1.0"
+              " || session.streams_broken > 1000 || session.rate_limited > 1000",
+    "everything": "session.cost_usd < 0.0 || session.context_growth > 1000000.0",
 }
 
 

@@ -70,7 +70,11 @@ _NAMES = {
     "rotel": "Rotel to its blackhole exporter",
 }
 
-_ASKING = {"failed": "session.failed", "models": "cost and tools"}
+_ASKING = {
+    "failed": "session.failed",
+    "models": "all that config/agents.yaml asks",
+    "everything": "cost below a number: reads all",
+}
 
 # Programs of this tree, by name; set before anything is run.
 binaries: dict[str, Path] = {}
