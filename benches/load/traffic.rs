@@ -157,9 +157,9 @@ fn put_prefix(body: &mut BytesMut, compressed: bool, len: usize) {
     body.put_u32(len as u32);
 }
 
-/// Spread over all bits, as random ids are.
+/// Spread over all bits, as random ids are; never zero, which is no id.
 fn trace_id(round: u64, session: usize) -> [u8; 16] {
-    let id = (u128::from(round) << 32 | session as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    let id = (u128::from(round) << 32 | (session as u128 + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     id.to_be_bytes()
 }
 
