@@ -25,6 +25,8 @@ class Load:
     compression: str = "none"
     open: int | None = None
     delays: bool = False
+    # What was recorded of real instrumentations, instead of made-up spans.
+    recorded: bool = False
 
     def arguments(self) -> list[str]:
         given = ["--spans", self.spans, "--connections", self.connections, "--in-flight", self.in_flight]
@@ -32,6 +34,7 @@ class Load:
         given += ["--rate", self.rate] if self.rate else []
         given += ["--open", self.open] if self.open else []
         given += ["--delays"] if self.delays else []
+        given += ["--recordings", world.ROOT / "tests" / "recordings"] if self.recorded else []
         return [str(part) for part in given]
 
 

@@ -127,6 +127,10 @@ ALL = [
          for row in (SIEVE, SIEVE_FAILED, SIEVE_MODELS)],
     ),
     Scenario(
+        "understanding-recorded", "the same on what real instrumentations sent",
+        _against(Load(recorded=True), OLDER, SIEVE, SIEVE_FAILED, SIEVE_MODELS), _BUSY,
+    ),
+    Scenario(
         "hold", "held for 5 s and for 30 s, 100,000 spans/s, one core",
         _against(Load(rate=100_000), SIEVE, SIEVE_30), _BUSY,
     ),

@@ -24,8 +24,9 @@ pub async fn send(args: Args, number: u64, traffic: Arc<Traffic>, sent: Arc<Sent
     let end = Duration::from_secs_f64(args.warmup + args.seconds);
     let mut under_way = JoinSet::new();
     let mut compressor = new_compressor();
+    // Spans of all connections, each of which sends the same.
+    let mut planned = 0;
     for nth in 0.. {
-        let planned = nth * traffic.spans() * args.connections as u64;
         if began.elapsed() >= end || args.total.is_some_and(|total| planned >= total) {
             break;
         }
@@ -40,7 +41,9 @@ pub async fn send(args: Args, number: u64, traffic: Arc<Traffic>, sent: Arc<Sent
         if let Some(delays) = delays.as_ref().filter(|_| began.elapsed().as_secs_f64() > args.warmup) {
             delays.sent(next.ended());
         }
-        under_way.spawn(request(sender.clone(), args.clone(), next.body, traffic.spans(), sent.clone()));
+        let spans = next.spans();
+        planned += spans * args.connections as u64;
+        under_way.spawn(request(sender.clone(), args.clone(), next.body, spans, sent.clone()));
     }
     while under_way.join_next().await.is_some() {}
 }

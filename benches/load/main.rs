@@ -1,4 +1,4 @@
-//! Load for an OTLP/gRPC receiver: agent spans, encoded beforehand, with ids that never repeat.
+//! Load for an OTLP/gRPC receiver: agent spans, made up or recorded, encoded beforehand, with ids that never repeat.
 //!
 //! ```text
 //! cargo run --release --example load -- --endpoint 127.0.0.1:4317 --pid $(pgrep tailsieve) --seconds 20
@@ -16,6 +16,7 @@
 
 mod client;
 mod delay;
+mod recorded;
 mod server;
 mod spans;
 mod traffic;
@@ -69,6 +70,10 @@ pub struct Args {
     /// then exactly how many each has, and `--interleaved` says nothing
     #[arg(long)]
     open: Option<usize>,
+    /// Send what was recorded below this folder, as `<framework>/<scenario>/req*.binpb`, instead of made-up spans: each
+    /// trace is a session, and `--interleaved` and `--session` say nothing
+    #[arg(long, conflicts_with = "open")]
+    recordings: Option<PathBuf>,
     /// Spans per second over all connections; as many as are taken when absent
     #[arg(long)]
     rate: Option<f64>,

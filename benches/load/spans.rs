@@ -25,8 +25,6 @@ pub struct Template {
     pub body: Vec<u8>,
     /// Its spans in their order.
     pub traces: Vec<Place>,
-    /// Spans in it.
-    pub spans: u64,
 }
 
 /// A span of a template.
@@ -52,11 +50,28 @@ impl Dice {
     }
 }
 
+// === impl Template ===
+
+impl Template {
+    /// Encodes a request whose trace ids are marks. Of each span in turn: its session, and whether it is the last of it.
+    pub fn new(request: &ExportTraceServiceRequest, spans: impl Iterator<Item = (usize, bool)>) -> Self {
+        let (body, mut at) = (request.encode_to_vec(), 0);
+        let mut place = |(session, last)| {
+            let mark = mark(session);
+            let found = at + body[at..].windows(16).position(|window| window == mark).unwrap();
+            at = found + 16;
+            Place { at: found, session, last }
+        };
+        let traces = spans.map(&mut place).collect();
+        Self { body, traces }
+    }
+}
+
 /// The requests. A session's spans are spread over all of a round of templates.
 pub fn templates(args: &Args) -> Vec<Template> {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     // Whole sessions over the round, dealt out in turn as they interleave.
-    let total = args.spans * TEMPLATES.max(ROUND / args.spans);
+    let total = round(args);
     let mut open: Vec<(usize, usize, usize)> = Vec::new();
     let (mut next, mut order) = (0, Vec::with_capacity(total));
     while order.len() < total {
@@ -113,20 +128,16 @@ fn template(chunk: &[(usize, usize, usize)], dice: &mut Dice) -> Template {
             ..Default::default()
         }],
     };
-    let body = request.encode_to_vec();
-    let mut traces = Vec::new();
-    let mut at = 0;
-    for (session, number, of) in chunk {
-        let mark = mark(*session);
-        at += body[at..].windows(16).position(|window| window == mark).unwrap();
-        traces.push(Place { at, session: *session, last: number + 1 == *of });
-        at += 16;
-    }
-    Template { body, traces, spans: chunk.len() as u64 }
+    Template::new(&request, chunk.iter().map(|(session, number, of)| (*session, number + 1 == *of)))
+}
+
+/// Least spans in all templates.
+pub fn round(args: &Args) -> usize {
+    args.spans * TEMPLATES.max(ROUND / args.spans)
 }
 
 /// The trace id of a session in a template.
-fn mark(session: usize) -> Vec<u8> {
+pub fn mark(session: usize) -> Vec<u8> {
     [&[0xde, 0xad, 0xbe, 0xef, 0xfe, 0xed, 0xfa, 0xce], &(session as u64).to_be_bytes()[..]].concat()
 }
 

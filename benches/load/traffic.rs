@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use libdeflater::{CompressionLvl, Compressor};
 
 use super::spans::{Place, Template, sparse_templates, templates};
-use super::{Args, Compression};
+use super::{Args, Compression, recorded};
 
 /// Bytes in front of a message of gRPC: whether it is compressed, and its length.
 const PREFIX: usize = 5;
@@ -41,7 +41,11 @@ impl Traffic {
         // Of so many requests that go to a block, the last one ends its sessions, and the next one opens others.
         let waiting = |open: usize| open * args.session / args.session.saturating_sub(1).max(1);
         let mut traffic = Self {
-            templates: if args.open.is_some() { sparse_templates(args) } else { templates(args) },
+            templates: match &args.recordings {
+                Some(folder) => recorded::templates(args, folder),
+                None if args.open.is_some() => sparse_templates(args),
+                None => templates(args),
+            },
             blocks: args.open.map(|open| (waiting(open) / each).max(1) as u64),
             compression: args.compression,
             connections: args.connections as u64,
@@ -64,11 +68,6 @@ impl Traffic {
             many => self.prepared[((nth * self.connections + connection) % many) as usize].clone(),
         };
         Next { body, places: &template.traces, round }
-    }
-
-    /// Spans of a request.
-    pub fn spans(&self) -> u64 {
-        self.templates[0].spans
     }
 
     fn template(&self, connection: u64, nth: u64) -> (&Template, u64) {
@@ -137,6 +136,11 @@ impl Traffic {
 // === impl Next ===
 
 impl Next<'_> {
+    /// Spans in it.
+    pub fn spans(&self) -> u64 {
+        self.places.len() as u64
+    }
+
     /// The traces whose last span is in it.
     pub fn ended(&self) -> impl Iterator<Item = [u8; 16]> {
         self.places.iter().filter(|place| place.last).map(|place| trace_id(self.round, place.session))
@@ -153,9 +157,9 @@ fn put_prefix(body: &mut BytesMut, compressed: bool, len: usize) {
     body.put_u32(len as u32);
 }
 
-/// Spread over all bits, as random ids are.
+/// Spread over all bits, as random ids are; never zero, which is no id.
 fn trace_id(round: u64, session: usize) -> [u8; 16] {
-    let id = (u128::from(round) << 32 | session as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    let id = (u128::from(round) << 32 | (session as u128 + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     id.to_be_bytes()
 }
 
