@@ -1,6 +1,6 @@
 """What is measured: servers side by side under one load, on the same cores, and what has to come out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable
 
 from bench import measure
@@ -68,6 +68,7 @@ OLDER = Server("older", 5)
 SIEVE_FAILED, SIEVE_MODELS = Server("tailsieve", 5, asking="failed"), Server("tailsieve", 5, asking="models")
 # Rules that are no question of "more than": they have every session read.
 SIEVE_READING = Server("tailsieve", 5, asking="everything")
+_RECORDED = [replace(server, errors=1000) for server in (OLDER, SIEVE, SIEVE_FAILED, SIEVE_MODELS, SIEVE_READING)]
 DECODE, ROTEL = Server("decode"), Server("rotel")
 OTELCOL, OTELCOL_30 = Server("otelcol", 5), Server("otelcol", 30)
 
@@ -127,8 +128,12 @@ ALL = [
          for row in (SIEVE, SIEVE_FAILED, SIEVE_MODELS)],
     ),
     Scenario(
-        "understanding-recorded", "the same on what real instrumentations sent",
-        _against(Load(recorded=True), OLDER, SIEVE, SIEVE_FAILED, SIEVE_MODELS), _BUSY,
+        "understanding-recorded",
+        "the same on what real instrumentations sent, 40,000 spans/s; an error keeps nothing here",
+        [Row(server, Load(recorded=True, rate=40_000)) for server in _RECORDED], _BUSY,
+        [Goal(f"CPU of {row.name} over that of {OLDER.name}",
+              lambda found, name=row.name: found.median_ratio(name, OLDER.name, "cpu"), most=1.3)
+         for row in (SIEVE, SIEVE_FAILED, SIEVE_MODELS)],
     ),
     Scenario(
         "hold", "held for 5 s and for 30 s, 100,000 spans/s, one core",

@@ -33,6 +33,8 @@ class Server:
     rules: int = 3
     # What one more rule asks for: see `rules`.
     asking: str = ""
+    # More errors than that, and a session is kept.
+    errors: int = 0
 
     @property
     def name(self) -> str:
@@ -135,7 +137,8 @@ def available(server: Server):
 def running(server: Server, cores: str, sink: str):
     """The server, taking requests on `cores` and exporting to `sink`."""
     endpoint = f"127.0.0.1:{world.free_port()}"
-    env = {"BENCH_ENDPOINT": endpoint, "BENCH_SINK": sink, "BENCH_HOLD": f"{server.hold * 1000:.0f}ms"}
+    env = {"BENCH_ENDPOINT": endpoint, "BENCH_SINK": sink, "BENCH_HOLD": f"{server.hold * 1000:.0f}ms",
+           "BENCH_ERRORS": str(server.errors)}
     command = ["taskset", "-c", cores, *_command(server, endpoint)]
     process = Process(server.name, command, world.environment(**env))
     try:

@@ -14,6 +14,7 @@ use std::ptr;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
+use serde_json::Value;
 use tailsieve::genai::conventions::Conventions;
 
 use super::Args;
@@ -28,6 +29,14 @@ struct Sent<'a> {
     last: bool,
 }
 
+/// Labels of what goes wrong in a scenario.
+const WRONG: [&str; 6] =
+    ["mid_stream_failure", "abandoned_by_client", "request_error", "retried_429", "tool_failure", "runaway_loop"];
+
+/// What goes wrong is sent once for so many times that all else is: nearly half of what was recorded does, as is not so of
+/// what is in use.
+const SELDOM: usize = 20;
+
 /// Attributes that name a session.
 struct Naming {
     span: HashSet<String>,
@@ -38,11 +47,16 @@ struct Naming {
 /// spans as asked for, whatever they had when they were recorded; the last one has what is left.
 pub fn templates(args: &Args, folder: &Path) -> Vec<Template> {
     let naming = Naming::new();
-    let scenarios: Vec<_> = scenarios(folder).into_iter().map(|files| read(&files, &naming)).collect();
+    let well = well(folder);
+    let scenarios: Vec<_> =
+        scenarios(folder).into_iter().map(|path| (well.contains(&path), read(&requests(&path), &naming))).collect();
     let (mut sent, mut sessions) = (Vec::new(), 0);
-    while sent.len() < round(args) {
+    for time in 0.. {
+        if time % SELDOM == 0 && sent.len() >= round(args) {
+            break;
+        }
         let before = sent.len();
-        for scenario in &scenarios {
+        for (_, scenario) in scenarios.iter().filter(|(well, _)| *well || time % SELDOM == 0) {
             sessions += send(scenario, sessions, &mut sent);
         }
         assert!(sent.len() > before, "no recorded spans in {}/*/*/req*.binpb", folder.display());
@@ -50,14 +64,25 @@ pub fn templates(args: &Args, folder: &Path) -> Vec<Template> {
     sent.chunks(args.spans).map(template).collect()
 }
 
-/// The requests of each scenario, in the order of their names.
-fn scenarios(folder: &Path) -> Vec<Vec<PathBuf>> {
-    let requests = |scenario: PathBuf| {
-        let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
-        let is_request = |path: &PathBuf| name(path).starts_with("req") && name(path).ends_with(".binpb");
-        entries(&scenario).into_iter().filter(is_request).collect()
-    };
-    entries(folder).iter().flat_map(|framework| entries(framework)).map(requests).collect()
+/// The folder of each scenario, in the order of their names.
+fn scenarios(folder: &Path) -> Vec<PathBuf> {
+    entries(folder).iter().flat_map(|framework| entries(framework)).collect()
+}
+
+/// The requests of a scenario, in the order of their names.
+fn requests(scenario: &Path) -> Vec<PathBuf> {
+    let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    let is_request = |path: &PathBuf| name(path).starts_with("req") && name(path).ends_with(".binpb");
+    entries(scenario).into_iter().filter(is_request).collect()
+}
+
+/// The scenarios in which nothing went wrong, as they are labelled.
+fn well(folder: &Path) -> HashSet<PathBuf> {
+    let labels: Value = serde_json::from_slice(&fs::read(folder.join("labels.json")).unwrap()).unwrap();
+    let wrong = |label: &&Value| WRONG.iter().any(|what| label[what] == true) || !label["truncated"].is_null();
+    let well = labels.as_array().unwrap().iter().filter(|label| !wrong(label));
+    let place = |label: &Value| ["framework", "scenario"].map(|what| label[what].as_str().unwrap().to_owned());
+    well.map(place).map(|[framework, scenario]| folder.join(framework).join(scenario)).collect()
 }
 
 /// What is in a folder, in the order of the names; nothing where there is no folder.

@@ -190,8 +190,7 @@ impl FactKeys {
         seed: u64,
     ) -> (Share, Spent) {
         let glance = self.sources.glance(visit, seed);
-        let spent = glance.spent(asked(Ceiling::FirstToken));
-        (self.sources.share(visit, &glance, asked, irreversible), spent)
+        (self.sources.share(visit, &glance, asked, irreversible), glance.spent())
     }
 
     /// What kind of operation it is, and whether it stands around others.

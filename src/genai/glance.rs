@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::account::{Arguments, Ceiling, Share};
+use super::account::{Arguments, Ceiling, Share, at_least};
 use super::coerce;
 use super::conventions::{Field, Glob, Kind};
 use super::facts::{FinishReason, Operation};
@@ -24,8 +24,6 @@ pub(super) struct Glance {
     told: Option<Told>,
     /// Hash of all that tells the model of a call, and with whom and where it is called.
     model: u64,
-    /// Something may tell the time of a first token.
-    first_token: bool,
     /// The kind of operation, where it is told for certain.
     operation: Option<Operation>,
     /// There is something that may say that it failed.
@@ -79,6 +77,9 @@ struct Seen {
     sure: bool,
 }
 
+/// A time may be so much longer than its span: clocks differ.
+const LONGER: f64 = 1.05;
+
 // === impl Sources ===
 
 impl Sources {
@@ -89,7 +90,6 @@ impl Sources {
             told: (!self.tells_elsewhere).then(Told::default),
             failed: self.elsewhere(Field::Failed) != u16::MAX,
             model: xxh3_64_with_seed(visit.scope.name.as_bytes(), seed),
-            first_token: visit.span.events > 0 && self.elsewhere(Field::FirstToken) != u16::MAX,
             ..Glance::default()
         };
         let (mut rank, mut finished, mut unsure) = (u16::MAX, u16::MAX, self.elsewhere(Field::FinishReasons));
@@ -97,7 +97,6 @@ impl Sources {
             let Some(sight) = self.sights.get(slot.index()) else { continue };
             glance.speaks |= sight.evidence;
             glance.failed |= sight.failed;
-            glance.first_token |= sight.first_token;
             if sight.uses != Uses::default() {
                 glance.add_usage(visit.attributes.get(*slot), sight);
             }
@@ -141,6 +140,7 @@ impl Sources {
         let irreversible = tool_call
             && asked(Ceiling::Irreversible)
             && self.tool_name(visit, glance).is_none_or(|name| irreversible.iter().any(|glob| glob.fits(name)));
+        let times = asked(Ceiling::FirstToken) && glance.operation.is_none_or(Operation::is_model_call);
         let repeats = tool_call && (asked(Ceiling::ToolRepeats) || asked(Ceiling::ToolRun));
         Share {
             llm_call: glance.may_be(Operation::Llm),
@@ -150,9 +150,43 @@ impl Sources {
             tool_call,
             tool_failed: tool_call && failed,
             irreversible,
+            first_token: if times { at_least(self.first_token(visit)) } else { 0.0 },
             arguments: if repeats { self.arguments(visit, glance) } else { Arguments::None },
             ..Share::NOTHING
         }
+    }
+
+    /// What the time to the first token cannot be above, in seconds: the longest of all that are told and plausible.
+    fn first_token(&self, visit: &Visit<'_, '_>) -> f64 {
+        let (start, duration) = (visit.span.start, visit.span.duration());
+        let whole = duration as f64 * LONGER / 1e9;
+        let plausible = |seconds: &f64| *seconds > 0.0 && *seconds <= whole;
+        let mut longest: f64 = 0.0;
+        let with_times = |slot: &&Slot| self.sights.get(slot.index()).is_some_and(|sight| sight.first_token);
+        for slot in visit.attributes.present().iter().filter(with_times) {
+            let uses = self.of_slot(*slot, false).iter().chain(self.of_slot(*slot, true));
+            for one in uses.filter(|one| one.field == Field::FirstToken) {
+                let source = self.all.get(usize::from(one.source)).map(|(_, source)| source);
+                // What stands within a value is not looked for.
+                let Some(source) = source.filter(|source| source.path.is_empty()) else { return whole };
+                let value = visit.attributes.get(*slot);
+                let seconds = value.and_then(|value| coerce::seconds(value, source.unit, start, duration));
+                longest = longest.max(seconds.filter(plausible).unwrap_or(0.0));
+            }
+        }
+        // Of several events of one name the first that is plausible counts.
+        let mut seen = 0_u64;
+        for event in visit.span.events() {
+            for (bit, name) in self.first_token_events.iter().enumerate() {
+                if *name != *event.name || seen >> bit & 1 == 1 {
+                    continue;
+                }
+                let seconds = event.time.checked_sub(start).map(|nanos| nanos as f64 / 1e9).filter(plausible);
+                longest = longest.max(seconds.unwrap_or(0.0));
+                seen |= u64::from(seconds.is_some()) << bit;
+            }
+        }
+        if self.times_otherwise { whole } else { longest }
     }
 
     /// Name of the tool, where it is told for certain; empty where there is none.
@@ -216,16 +250,15 @@ impl Glance {
         self.model = xxh3_64_with_seed(text.as_bytes(), self.model.wrapping_add(slot.index() as u64));
     }
 
-    /// What it spent. With `first_token`, when the first token came has to be known, too.
-    pub(super) fn spent(&self, first_token: bool) -> Spent {
+    /// What it spent.
+    pub(super) fn spent(&self) -> Spent {
         if !self.speaks || !self.uses && self.operation.is_some_and(|operation| !operation.is_model_call()) {
             return Spent::Nothing;
         }
-        let timed = first_token && self.first_token;
         // With the name of a tool it may be none of a model.
         let operation = self.operation.filter(|operation| operation.is_model_call() && self.tool.slot.is_none());
         match (self.told, operation) {
-            (Some(told), Some(operation)) if !timed => {
+            (Some(told), Some(operation)) => {
                 // Where one of both is not told, it may be what is missing from the total.
                 let total = if told.certain == (true, true) { 0.0 } else { told.total };
                 Spent::AtMost {

@@ -27,6 +27,10 @@ pub(super) struct Sources {
     pub(super) by_resource_slot: Vec<(u16, u16)>,
     pub(super) resources: Vec<Use>,
     pub(super) events: Vec<u16>,
+    /// Names of the events whose time is that of the first token, at most 64.
+    pub(super) first_token_events: Vec<String>,
+    /// The time of the first token may stand where none of those are.
+    pub(super) times_otherwise: bool,
     pub(super) span_names: Vec<(Use, Glob)>,
     /// By source: the attribute that its `when` looks at.
     pub(super) whens: Vec<Option<Slot>>,
@@ -184,6 +188,14 @@ impl Sources {
                 }
                 Place::Event(..) => compiled.events.push(index),
                 Place::SpanName(glob) => compiled.span_names.push((one, glob.clone())),
+            }
+            if *field == Field::FirstToken {
+                match &source.place {
+                    Place::Event(name, None) if compiled.first_token_events.len() < 64 => {
+                        compiled.first_token_events.push(name.clone());
+                    }
+                    _ => compiled.times_otherwise = true,
+                }
             }
             compiled.elsewhere.get_mut(*field as usize).into_iter().for_each(|first| *first = (*first).min(index));
             let told = [&INPUT[..], &OUTPUT, &MONEY, &OF_MODEL, &[Field::TotalTokens]];

@@ -161,7 +161,7 @@ impl Share {
     };
 
     /// Takes what a call of a model used at most, in tokens in and out and in US dollars that it tells of, at the most that
-    /// these cost. It took no longer than its span, `duration` nanoseconds, and does not tell when its first token came.
+    /// these cost. It took no longer than its span, `duration` nanoseconds.
     pub fn take_most(&mut self, (input, output): (f64, f64), money: f64, most: Most, duration: u64) {
         self.tokens = at_least(input + output);
         self.cost = input * most.input + output * most.output + most.call + money;
@@ -247,7 +247,7 @@ impl Arguments {
 }
 
 /// `number`, or the next one above it that there is.
-fn at_least(number: f64) -> f32 {
+pub fn at_least(number: f64) -> f32 {
     let near = number as f32;
     if f64::from(near) < number { near.next_up() } else { near }
 }

@@ -24,7 +24,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 pub use call::{Billing, Call, NO_NAME, Used};
-pub use ceilings::{Arguments, Ceiling, Ceilings, Share};
+pub use ceilings::{Arguments, Ceiling, Ceilings, Share, at_least};
 pub use sums::{Named, OutcomeSource, Sums, TokenSums, ToolCount};
 
 /// What a session's spans have told so far. Owned by the session.
