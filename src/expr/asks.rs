@@ -17,6 +17,8 @@ pub struct Asks {
     any: bool,
     /// Of those, one for which it must be known what calls used.
     usage: bool,
+    /// And one for which it must be known how they ended.
+    endings: bool,
     /// By ceiling: the least at which a verdict may hang on it.
     least: [f64; Ceiling::COUNT],
 }
@@ -25,7 +27,7 @@ pub struct Asks {
 
 impl Default for Asks {
     fn default() -> Self {
-        Self { calls: false, any: false, usage: false, least: [f64::INFINITY; Ceiling::COUNT] }
+        Self { calls: false, any: false, usage: false, endings: false, least: [f64::INFINITY; Ceiling::COUNT] }
     }
 }
 
@@ -40,11 +42,17 @@ impl Asks {
         self.least.get_mut(ceiling as usize).into_iter().for_each(|known| *known = known.min(least));
         self.any = true;
         self.usage |= ceiling.is_of_usage();
+        self.endings |= ceiling.is_of_ending();
     }
 
     /// Whether ceilings are of any use.
     pub fn asks_for_ceilings(&self) -> bool {
         self.any && !self.calls
+    }
+
+    /// Whether it must be known for them how calls ended.
+    pub fn asks_for_endings(&self) -> bool {
+        self.endings
     }
 
     /// Whether it must be known for them what calls used.
@@ -81,7 +89,7 @@ impl Asks {
         match node {
             Node::Session(read) => match Field::<SessionRead>::find(read.0).map(|field| field.needs) {
                 Some(Needs::Calls(_)) => self.calls = true,
-                Some(Needs::Endings) => self.from(Ceiling::Unended, 1.0),
+                Some(Needs::Endings) => self.from(Ceiling::Failed, 1.0),
                 Some(Needs::Nothing) | None => {}
             },
             Node::ToolCount(..) => self.calls = true,

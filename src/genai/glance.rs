@@ -144,6 +144,7 @@ impl Sources {
         let repeats = tool_call && (asked(Ceiling::ToolRepeats) || asked(Ceiling::ToolRun));
         Share {
             llm_call: glance.may_be(Operation::Llm),
+            failed: glance.may_have_failed(visit),
             unended: glance.may_have_failed(visit),
             unwell: glance.may_be_unwell(visit),
             rate_limited: failed || visit.span.events > 0,

@@ -2,7 +2,7 @@
 
 use super::describe::Lens;
 use crate::genai::account::{Call, Ceiling, Share};
-use crate::genai::facts::Facts;
+use crate::genai::facts::{Facts, Operation};
 use crate::genai::glance::Spent;
 use crate::genai::price::PriceBook;
 use crate::otlp::walk::Visit;
@@ -18,28 +18,40 @@ impl Lens {
         }
         let asked = |ceiling| asks.asks_for(ceiling);
         let (mut share, spent) = self.fact_keys.share(visit, asked, &self.ends.irreversible, book.seed());
-        if !asks.asks_for_usage() {
-            return share;
-        }
-        match spent {
-            Spent::Nothing if !book.prices_spans() => {}
-            Spent::AtMost { input, output, money, model } if !asked(Ceiling::Unpriced) => {
-                let usage = || self.fact_keys.usage(visit).map(|facts| facts.usage());
-                match book.most(model, usage) {
-                    Some(most) => share.take_most((input, output), money, most, visit.span.duration()),
-                    None => self.take_usage(visit, spent, book, &mut share),
-                }
+        if share.unended && asks.asks_for_endings() {
+            // At first sight a call that does not tell of its end looks like one that broke.
+            let facts = self.fact_keys.usage(visit);
+            let call_of_language_model = |facts: &&Facts<'_>| facts.operation == Operation::Llm;
+            share.take_ending(facts.as_ref().filter(call_of_language_model).and_then(|facts| facts.ending));
+            if asks.asks_for_usage() {
+                self.take_usage(visit, facts.as_ref(), book, &mut share);
             }
-            _ => self.take_usage(visit, spent, book, &mut share),
+        } else if asks.asks_for_usage() {
+            self.share_usage(visit, spent, book, &mut share);
         }
         share
     }
 
-    /// Takes what a span used, read from all that it says.
-    fn take_usage(&self, visit: &Visit<'_, '_>, spent: Spent, book: &PriceBook, share: &mut Share) {
-        let facts = if spent == Spent::Nothing { None } else { self.fact_keys.usage(visit) };
-        let mut call = facts.as_ref().map_or(Call::NOTHING, Facts::call);
-        call.price(self.priced(visit, facts.as_ref(), book).as_ref());
+    /// Takes what a span used, or what it used at most.
+    fn share_usage(&self, visit: &Visit<'_, '_>, spent: Spent, book: &PriceBook, share: &mut Share) {
+        match spent {
+            Spent::Nothing if book.prices_spans() => self.take_usage(visit, None, book, share),
+            Spent::Nothing => {}
+            Spent::AtMost { input, output, money, model } if !self.predicates.asks.asks_for(Ceiling::Unpriced) => {
+                let usage = || self.fact_keys.usage(visit).map(|facts| facts.usage());
+                match book.most(model, usage) {
+                    Some(most) => share.take_most((input, output), money, most, visit.span.duration()),
+                    None => self.take_usage(visit, None, book, share),
+                }
+            }
+            _ => self.take_usage(visit, self.fact_keys.usage(visit).as_ref(), book, share),
+        }
+    }
+
+    /// Takes what a span used, as is known of all that it says.
+    fn take_usage(&self, visit: &Visit<'_, '_>, facts: Option<&Facts<'_>>, book: &PriceBook, share: &mut Share) {
+        let mut call = facts.map_or(Call::NOTHING, Facts::call);
+        call.price(self.priced(visit, facts, book).as_ref());
         share.take_usage(&call);
     }
 }

@@ -227,7 +227,7 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| ended(session, Outcome::Refused),
     ),
     below(
-        Ceiling::Unended,
+        Ceiling::Failed,
         "streams_broken",
         Type::Int,
         "{call}",
@@ -235,7 +235,7 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| ended(session, Outcome::Broken),
     ),
     below(
-        Ceiling::Unended,
+        Ceiling::Failed,
         "streams_failed",
         Type::Int,
         "{call}",
@@ -243,7 +243,7 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| ended(session, Outcome::Failed),
     ),
     below(
-        Ceiling::Unended,
+        Ceiling::Failed,
         "streams_errored",
         Type::Int,
         "{call}",

@@ -41,9 +41,10 @@ fn a_session_is_read_when_its_ceiling_is_where_a_rule_may_be_true() {
         ("session.spans > 9 || session.cost_usd > 0.5 && session.tool_calls > 0", 1, cost(0.1), false),
         ("session.spans > 9 || session.cost_usd > 0.5 && session.tool_calls > 0", 1, cost(1.0), true),
         ("session.failed", 1, tool, false),
-        ("!session.failed", 1, Share { unended: true, ..tool }, true),
+        ("!session.failed", 1, Share { failed: true, ..tool }, true),
+        ("session.failed", 1, Share { unended: true, ..tool }, false),
         ("session.streams_truncated > 0", 1, Share { unwell: true, ..tool }, true),
-        ("session.error_count > 0", 1, Share { unended: true, ..tool }, false),
+        ("session.error_count > 0", 1, Share { failed: true, ..tool }, false),
     ] {
         let asks = asks(rule);
         assert!(!asks.calls, "{rule}");

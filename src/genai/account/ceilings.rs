@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::call::Call;
 use crate::genai::price::Most;
+use crate::genai::stream::{Ending, Outcome};
 
 /// A sum that has a ceiling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,9 @@ use crate::genai::price::Most;
 pub enum Ceiling {
     /// Calls of language models.
     LlmCalls,
-    /// Of those: any that broke, failed, had an error, were abandoned, or do not tell how they ended.
+    /// Of those: any that broke, failed or had an error.
+    Failed,
+    /// Those and any that were abandoned, or do not tell how they ended.
     Unended,
     /// Those and any that were cut off, filtered or refused.
     Unwell,
@@ -48,6 +51,8 @@ pub enum Ceiling {
 pub struct Share {
     /// It may be a call of a language model.
     pub llm_call: bool,
+    /// See [`Ceiling::Failed`].
+    pub failed: bool,
     /// See [`Ceiling::Unended`].
     pub unended: bool,
     /// See [`Ceiling::Unwell`].
@@ -115,6 +120,7 @@ impl Ceiling {
     /// All of them, in the order of their declaration.
     pub const ALL: [Self; Self::COUNT] = [
         Self::LlmCalls,
+        Self::Failed,
         Self::Unended,
         Self::Unwell,
         Self::RateLimited,
@@ -131,6 +137,11 @@ impl Ceiling {
         Self::ContextFill,
     ];
 
+    /// Whether it must be known how a call ended.
+    pub fn is_of_ending(self) -> bool {
+        matches!(self, Self::Failed | Self::Unended | Self::Unwell)
+    }
+
     /// Whether what a call used has to be read for it.
     pub fn is_of_usage(self) -> bool {
         let of_usage =
@@ -145,6 +156,7 @@ impl Share {
     /// Of a span that does not speak of models.
     pub const NOTHING: Self = Self {
         llm_call: false,
+        failed: false,
         unended: false,
         unwell: false,
         rate_limited: false,
@@ -159,6 +171,16 @@ impl Share {
         context_fill: 0.0,
         cost: 0.0,
     };
+
+    /// Takes how a call of a language model ended; for what is none, `None`.
+    pub fn take_ending(&mut self, ending: Option<Ending<'_>>) {
+        let outcome = ending.map_or(Outcome::Complete, |ending| ending.outcome);
+        let or_broken = ending.is_some_and(|ending| ending.or_broken);
+        self.failed = or_broken || matches!(outcome, Outcome::Broken | Outcome::Failed | Outcome::Errored);
+        self.unended = self.failed || matches!(outcome, Outcome::Abandoned | Outcome::Unknown);
+        let cut = matches!(outcome, Outcome::Truncated | Outcome::Filtered | Outcome::Refused);
+        self.unwell = self.unended || cut;
+    }
 
     /// Takes what a call of a model used at most, in tokens in and out and in US dollars that it tells of, at the most that
     /// these cost. It took no longer than its span, `duration` nanoseconds.
@@ -200,6 +222,7 @@ impl Ceilings {
         };
         let counted = [
             (Ceiling::LlmCalls, share.llm_call),
+            (Ceiling::Failed, share.failed),
             (Ceiling::Unended, share.unended),
             (Ceiling::Unwell, share.unwell),
             (Ceiling::RateLimited, share.rate_limited),

@@ -373,7 +373,7 @@ fn what_no_rule_asks_for_is_read_of_sessions_that_are_kept_and_where_the_verdict
         (failed, read, sums)
     };
     let mut endings = Asks::default();
-    endings.from(Ceiling::Unended, 1.0);
+    endings.from(Ceiling::Failed, 1.0);
     let (all, last) = (run(Asks::everything()), run(endings));
     assert_eq!(all.0, ["broke"]);
     assert_eq!(all.1, ["broke", "keep 1", "recovered", "routine"]);

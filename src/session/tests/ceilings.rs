@@ -69,7 +69,7 @@ fn no_sum_of_a_recorded_session_is_above_its_ceiling() {
                 let seen = &mut seen[ceiling as usize];
                 *seen = (seen.0 + u32::from(sum > 0.0), seen.1 + u32::from(most == 0.0));
             }
-            let ended = session.account.ceilings.of(Ceiling::Unended) == 0.0;
+            let ended = session.account.ceilings.of(Ceiling::Failed) == 0.0;
             assert!(!(ended && session.sums().last_call_failed), "{}", scenario.display());
         }
     }
