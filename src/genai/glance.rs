@@ -101,7 +101,7 @@ impl Sources {
                 glance.add_usage(visit.attributes.get(*slot), sight);
             }
             if sight.of_model {
-                glance.add_model(*slot, visit.attributes.get(*slot));
+                glance.add_model(*slot, visit.attributes.text_bytes(*slot));
             }
             if sight.operation < rank {
                 rank = sight.operation;
@@ -242,13 +242,13 @@ impl Glance {
         });
     }
 
-    fn add_model(&mut self, slot: Slot, value: Option<AnyValue<'_>>) {
-        let Some(AnyValue::Str(text)) = value else {
+    fn add_model(&mut self, slot: Slot, text: Option<&[u8]>) {
+        let Some(text) = text else {
             // What is no text is seldom there, and is read.
             self.told = None;
             return;
         };
-        self.model = xxh3_64_with_seed(text.as_bytes(), self.model.wrapping_add(slot.index() as u64));
+        self.model = xxh3_64_with_seed(text, self.model.wrapping_add(slot.index() as u64));
     }
 
     /// What it spent.

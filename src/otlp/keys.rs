@@ -134,6 +134,15 @@ impl<'a> Picked<'a> {
         self.values.get(usize::from(slot.0)).copied().flatten().map(AnyValue::from)
     }
 
+    /// The bytes of the text at `slot`; whether they are text is not asked.
+    #[inline]
+    pub fn text_bytes(&self, slot: Slot) -> Option<&'a [u8]> {
+        match self.values.get(usize::from(slot.0)).copied().flatten() {
+            Some(Raw::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The bytes of the text, the bytes, the array or the list at `slot`; whether a text is one is not asked.
     #[inline]
     pub fn bytes(&self, slot: Slot) -> Option<&'a [u8]> {
