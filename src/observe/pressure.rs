@@ -31,7 +31,7 @@ const REFUSE: u64 = 950;
 /// How far below its mark a level is left.
 const SLACK: u64 = 30;
 /// Bytes that a span may take beside its own until the next reading: on its way to its shard, and in its tables.
-pub const SPAN_BYTES: u64 = 384;
+pub const SPAN_BYTES: u64 = 416;
 
 /// The memory's level, shared by all. Only [`watch`] changes it.
 #[derive(Debug)]

@@ -78,7 +78,7 @@ pub struct Share {
     /// How full the context window was.
     pub context_fill: f32,
     /// US dollars.
-    pub cost: f64,
+    pub cost: f32,
 }
 
 /// What a tool was asked, as far as calls that were asked the same look alike.
@@ -186,7 +186,7 @@ impl Share {
     /// these cost. It took no longer than its span, `duration` nanoseconds.
     pub fn take_most(&mut self, (input, output): (f64, f64), money: f64, most: Most, duration: u64) {
         self.tokens = at_least(input + output);
-        self.cost = input * most.input + output * most.output + most.call + money;
+        self.cost = at_least(input * most.input + output * most.output + most.call + money);
         self.completion = at_least(duration as f64 / 1e9 * LONGER);
         if let Some(window) = most.context_window {
             self.context_fill = at_least(input / window as f64);
@@ -202,7 +202,7 @@ impl Share {
         if call.context_window > 0 {
             self.context_fill = at_least(f64::from(call.used.input) / f64::from(call.context_window));
         }
-        self.cost = call.priced().map_or(0.0, |cost| cost.usd());
+        self.cost = call.priced().map_or(0.0, |cost| at_least(cost.usd()));
     }
 }
 
@@ -238,7 +238,7 @@ impl Ceilings {
             }
         }
         self.tokens += f64::from(share.tokens);
-        self.cost += share.cost * ROUNDED_UP;
+        self.cost += f64::from(share.cost) * ROUNDED_UP;
         self.first_token = self.first_token.max(share.first_token);
         self.completion = self.completion.max(share.completion);
         self.context_fill = self.context_fill.max(share.context_fill);
