@@ -279,5 +279,8 @@ async fn a_request_of_more_spans_than_the_memory_allows_is_refused_whole() {
     eventually("fewer are taken in", again, async || format!("{:#?}", victim.sieve.scrape().await)).await.accepted();
     let look = async || Some(victim.sieve.scrape().await.ledger()).filter(|ledger| ledger.duplicate == 9_999);
     eventually("copies of one span are one", look, async || format!("{:#?}", victim.sieve.scrape().await)).await;
+    let again =
+        async || Some(grpc.export(TRACES, &many(1), Encoding::Plain).await).filter(|reply| reply.code == Code::Ok);
+    eventually("there is room again", again, async || format!("{:#?}", victim.sieve.scrape().await)).await.accepted();
     victim.stays_well().await;
 }
