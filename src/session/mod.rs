@@ -4,9 +4,11 @@
 //! 2. [`directory`] says which session a trace belongs to, as far as anybody knows, and so which shard.
 //! 3. One [`flow::Arrival`](crate::flow::Arrival) a request and shard goes to [`shard`], a thread that owns its sessions
 //!    alone: it folds the spans into [`open`] sessions, keeps their [`wheel`] of timers, and has them judged when due.
-//! 4. Segments that spans stand in are [`held`] for as long as they are wanted, and what little is wanted of one in the end
+//! 4. Each span comes with its [`share`] of what the session's sums cannot be above. Where the verdict hangs on more than
+//!    that, and of sessions that are kept, all that their spans say of models is [`read`].
+//! 5. Segments that spans stand in are [`held`] for as long as they are wanted, and what little is wanted of one in the end
 //!    is copied [`forward`].
-//! 5. What was judged is [`remembered`] for the spans that come late.
+//! 6. What was judged is [`remembered`] for the spans that come late.
 
 mod by_id;
 mod describe;
