@@ -31,6 +31,7 @@ mod errors;
 mod gather;
 mod hashed;
 mod names;
+mod sight;
 mod sources;
 mod words;
 
