@@ -25,24 +25,12 @@ pub(super) struct Resolved {
     pub(super) self_hosted: bool,
 }
 
-/// Most models that are remembered; with one more, all are forgotten. Names are the senders' choice.
-const MAX_REMEMBERED: usize = 8192;
-
 // === impl PriceBook ===
 
 impl PriceBook {
     /// What is known of a call's prices. Allocates nothing for a model that was asked for before.
     pub(super) fn resolve(&self, usage: &Usage<'_>) -> Resolved {
-        let key = self.key(usage);
-        if let Some(known) = self.remembered.get(&key) {
-            return *known;
-        }
-        let resolved = self.look_up(usage);
-        if self.remembered.len() >= MAX_REMEMBERED {
-            self.remembered.clear();
-        }
-        self.remembered.insert(key, resolved);
-        resolved
+        self.remembered.get(self.key(usage), || Some(self.look_up(usage))).unwrap_or_default()
     }
 
     /// 128 bits of all that [`PriceBook::look_up`] looks at, with a seed that senders do not know.

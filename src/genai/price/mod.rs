@@ -23,6 +23,7 @@ mod nouns;
 mod overrides;
 mod prices;
 mod providers;
+mod remembered;
 mod snapshot;
 mod spans;
 #[cfg(test)]
@@ -32,8 +33,6 @@ mod unit;
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
-
-use dashmap::DashMap;
 
 pub use amount::Attodollars;
 pub(crate) use calendar::moment;
@@ -46,6 +45,7 @@ pub use snapshot::DATE as SNAPSHOT_DATE;
 
 use lookup::Resolved;
 use overrides::Overrides;
+use remembered::Remembered;
 use tier::{Call, Tier};
 use unit::{Bill, PerUnit, Rates};
 
@@ -58,9 +58,9 @@ pub struct PriceBook {
     /// Edition of the user's own prices.
     own_version: Box<str>,
     /// By a hash of provider, models and region.
-    remembered: DashMap<u128, Resolved, foldhash::fast::RandomState>,
+    remembered: Remembered<u128, Resolved>,
     /// By a hash of all that tells the model of a call.
-    most: DashMap<u64, Most, foldhash::fast::RandomState>,
+    most: Remembered<u64, Most>,
     seed: u64,
 }
 
@@ -111,7 +111,7 @@ impl PriceBook {
     fn of(editions: Vec<Edition>, overrides: Overrides, own: String) -> Self {
         let seed = foldhash::fast::RandomState::default().hash_one(0_u8);
         let own_version = own.get(..VERSION_DIGITS).unwrap_or_default().into();
-        Self { editions, overrides, own_version, remembered: DashMap::default(), most: DashMap::default(), seed }
+        Self { editions, overrides, own_version, remembered: Remembered::default(), most: Remembered::default(), seed }
     }
 
     /// Edition of the user's own prices: the first digits of the SHA-256 of their files; empty where there are none.

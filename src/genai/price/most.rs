@@ -19,9 +19,6 @@ pub struct Most {
     pub context_window: Option<u64>,
 }
 
-/// Most models that are remembered; with one more, all are forgotten. Names are the senders' choice.
-const MAX_REMEMBERED: usize = 8192;
-
 // === impl PriceBook ===
 
 impl PriceBook {
@@ -33,15 +30,7 @@ impl PriceBook {
     /// The most that calls cost which have that hash of all that tells their model. The first of them tells `usage`; `None`
     /// where it does not.
     pub fn most<'u>(&self, hash: u64, usage: impl FnOnce() -> Option<Usage<'u>>) -> Option<Most> {
-        if let Some(known) = self.most.get(&hash) {
-            return Some(*known);
-        }
-        let most = self.most_of(&usage()?);
-        if self.most.len() >= MAX_REMEMBERED {
-            self.most.clear();
-        }
-        self.most.insert(hash, most);
-        Some(most)
+        self.most.get(hash, || usage().map(|usage| self.most_of(&usage)))
     }
 
     fn most_of(&self, usage: &Usage<'_>) -> Most {
