@@ -5,6 +5,9 @@ use super::conventions::{Kind, Unit};
 use super::json_scan::{self, Json};
 use crate::otlp::value::AnyValue;
 
+/// A time may be so much longer than its span: clocks differ.
+const LONGER: f64 = 1.05;
+
 /// The value at `path` inside of `value`, and whether it is a text with its JSON escapes still in it.
 pub(super) fn at<'a>(value: AnyValue<'a>, path: &[String]) -> Option<(AnyValue<'a>, bool)> {
     let Some((step, rest)) = path.split_first() else { return Some((value, false)) };
@@ -47,9 +50,14 @@ pub(super) fn seconds(value: AnyValue<'_>, unit: Unit, start: u64, duration: u64
             _ => None,
         },
         Unit::Seconds => {
-            real(value).map(|number| if number >= 1.0 && number > whole * 1.05 { number / 1e3 } else { number })
+            real(value).map(|number| if number >= 1.0 && number > whole * LONGER { number / 1e3 } else { number })
         }
     }
+}
+
+/// The longest time, in seconds, that is plausible in a span that takes `duration` nanoseconds.
+pub(super) fn longest(duration: u64) -> f64 {
+    duration as f64 * LONGER / 1e9
 }
 
 /// A text without the quotes of a JSON string around it, and without space.

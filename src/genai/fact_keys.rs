@@ -9,10 +9,11 @@ use super::conventions::{Conventions, ErrorWords, Field, Glob, InputCounts, Prod
 use super::errors::{self, ErrorTypes};
 use super::facts::{Facts, Operation, Prompt, PromptVersion, Tool};
 use super::gather::Gathered;
-use super::glance::Spent;
+use super::glance::Glance;
 use super::hashed::{bytes, instructions, request};
 use super::names::{self, Names};
 use super::sources::Sources;
+use super::spent::Spent;
 use super::stream::{Ending, Evidence, Outcome};
 use super::tokens::{Tokens, Told};
 use crate::otlp::keys::{KeyTable, Slot};
@@ -180,17 +181,26 @@ impl FactKeys {
         })
     }
 
-    /// What a span may add to the ceilings of its session, and what it spent, which is left to be filled in. `asked` are the
-    /// ceilings that somebody asks for, `irreversible` the tools whose calls cannot be undone; hashes begin with `seed`.
+    /// What is seen of a span at first sight.
+    pub fn glance(&self, visit: &Visit<'_, '_>) -> Glance {
+        self.sources.glance(visit)
+    }
+
+    /// What a span may add to the ceilings of its session, but for what it spent. `asked` are the ceilings that somebody asks
+    /// for, `irreversible` the tools whose calls cannot be undone.
     pub fn share(
         &self,
         visit: &Visit<'_, '_>,
+        glance: &Glance,
         asked: impl Fn(Ceiling) -> bool,
         irreversible: &[Glob],
-        seed: u64,
-    ) -> (Share, Spent) {
-        let glance = self.sources.glance(visit, seed);
-        (self.sources.share(visit, &glance, asked, irreversible), glance.spent())
+    ) -> Share {
+        self.sources.share(visit, glance, asked, irreversible)
+    }
+
+    /// What a span spent; the hash of its model begins with `seed`.
+    pub fn spent(&self, visit: &Visit<'_, '_>, glance: &Glance, seed: u64) -> Spent {
+        self.sources.spent(visit, glance, seed)
     }
 
     /// What kind of operation it is, and whether it stands around others.

@@ -243,7 +243,7 @@ impl Sources {
                 let duration = visit.span.duration();
                 let seconds = coerce::seconds(value, unit, visit.span.start, duration).filter(|it| *it > 0.0);
                 gathered.timed |= *field == Field::FirstToken && seconds.is_some();
-                seconds.filter(|it| *it <= duration as f64 * 1.05 / 1e9).map(AnyValue::Double)
+                seconds.filter(|it| *it <= coerce::longest(duration)).map(AnyValue::Double)
             }
             (Kind::Text, _) if escaped => None,
             (kind, _) => coerce::to(kind, value).map(|value| match value {

@@ -6,6 +6,7 @@
 //! - [`stream`]: how a model call ended
 //! - [`fact_keys`]: the table compiled into slots of the walker's key table; reads a span's facts
 //! - [`glance`]: what is seen of a span at first sight
+//! - [`spent`]: what it spent at most, told from its numbers alone
 //! - [`session_keys`]: which attributes name a session, compiled in the same way
 //! - [`ends`]: what says how a session ended
 //! - [`json_scan`]: a value out of JSON or a Python repr in a string, tolerantly
@@ -22,6 +23,7 @@ pub mod glance;
 pub mod json_scan;
 pub mod price;
 pub mod session_keys;
+pub mod spent;
 pub mod stream;
 pub mod tokens;
 pub mod usage;

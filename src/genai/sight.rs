@@ -10,14 +10,14 @@ pub(super) struct Sight {
     pub(super) evidence: bool,
     /// It may say that the span failed.
     pub(super) failed: bool,
-    /// Place of the first source of the kind of operation that it is; the highest for none.
-    pub(super) operation: u16,
+    /// The kind of operation that it is, as far as that asks for nothing else.
+    pub(super) operation: First,
     /// The same of finish reasons.
-    pub(super) finish: u16,
-    /// Those sources ask for nothing else.
-    pub(super) plain_operation: bool,
-    /// See `plain_operation`.
-    pub(super) plain_finish: bool,
+    pub(super) finish: First,
+    /// The tool's name, as far as that asks for nothing else than that it is a tool that is called.
+    pub(super) tool: First,
+    /// The same of what the tool was asked.
+    pub(super) arguments: First,
     /// For how many fields it may tell what was used.
     pub(super) uses: Uses,
     /// It does so otherwise than as a number that stands there.
@@ -26,14 +26,15 @@ pub(super) struct Sight {
     pub(super) of_model: bool,
     /// It may tell the time of a first token.
     pub(super) first_token: bool,
-    /// As `operation`, of the tool's name.
-    pub(super) tool: u16,
-    /// That source asks for nothing else than that it is a tool that is called.
-    pub(super) plain_tool: bool,
-    /// As `operation`, of what the tool was asked.
-    pub(super) arguments: u16,
-    /// See `plain_tool`.
-    pub(super) plain_arguments: bool,
+}
+
+/// The first of an attribute's sources of one field.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct First {
+    /// Its place among all sources; the highest for none.
+    pub(super) source: u16,
+    /// It counts wherever it is.
+    pub(super) plain: bool,
 }
 
 /// For how many fields an attribute may tell what was used.
@@ -81,40 +82,43 @@ impl Sight {
     pub(super) const NOTHING: Self = Self {
         evidence: false,
         failed: false,
-        operation: u16::MAX,
-        finish: u16::MAX,
-        plain_operation: false,
-        plain_finish: false,
+        operation: First::NONE,
+        finish: First::NONE,
+        tool: First::NONE,
+        arguments: First::NONE,
         uses: Uses { input: 0, output: 0, total: 0, money: 0, plain: (false, false) },
         uses_unplainly: false,
         of_model: false,
         first_token: false,
-        tool: u16::MAX,
-        plain_tool: false,
-        arguments: u16::MAX,
-        plain_arguments: false,
     };
 
     pub(super) fn add(&mut self, one: Use, source: &Source) {
-        let plain_for_tools = source.is_plain_for_tools();
         self.evidence |= EVIDENCE.contains(&one.field);
-        self.failed |= one.field == Field::Failed;
         let uses = self.uses;
         self.uses.add(one);
         self.uses_unplainly |= uses != self.uses && (source.add > 0 || !source.path.is_empty());
         self.of_model |= OF_MODEL.contains(&one.field);
-        self.first_token |= one.field == Field::FirstToken;
-        if one.field == Field::Tool && one.source < self.tool {
-            (self.tool, self.plain_tool) = (one.source, plain_for_tools);
+        match one.field {
+            Field::Failed => self.failed = true,
+            Field::FirstToken => self.first_token = true,
+            Field::Operation => self.operation.add(one, one.plain.is_some()),
+            Field::FinishReasons => self.finish.add(one, one.plain.is_some()),
+            Field::Tool => self.tool.add(one, source.is_plain_for_tools()),
+            Field::ToolArguments => self.arguments.add(one, source.is_plain_for_tools()),
+            _ => {}
         }
-        if one.field == Field::ToolArguments && one.source < self.arguments {
-            (self.arguments, self.plain_arguments) = (one.source, plain_for_tools);
-        }
-        if one.field == Field::Operation && one.source < self.operation {
-            (self.operation, self.plain_operation) = (one.source, one.plain.is_some());
-        }
-        if one.field == Field::FinishReasons && one.source < self.finish {
-            (self.finish, self.plain_finish) = (one.source, one.plain.is_some());
+    }
+}
+
+// === impl First ===
+
+impl First {
+    /// There is none.
+    pub(super) const NONE: Self = Self { source: u16::MAX, plain: false };
+
+    fn add(&mut self, one: Use, plain: bool) {
+        if one.source < self.source {
+            *self = Self { source: one.source, plain };
         }
     }
 }

@@ -89,15 +89,14 @@ impl Sources {
             ),
             ..Self::default()
         };
-        let (mut by_slot, mut by_resource_slot) = (Vec::new(), Vec::new());
+        let (mut by_slot, mut by_resource_slot): (Vec<Vec<Use>>, Vec<Vec<Use>>) = (Vec::new(), Vec::new());
         for (index, (field, source)) in all.iter().enumerate() {
             let index = index as u16;
             let when = source.when.as_ref().and_then(|when| when.key.as_ref());
             let when = when.and_then(|key| keys.add(key));
             compiled.whens.push(when);
             if let Some(slot) = when.filter(|_| OF_MODEL.contains(field)) {
-                compiled.sights.resize(compiled.sights.len().max(slot.index() + 1), Sight::NOTHING);
-                compiled.sights.get_mut(slot.index()).into_iter().for_each(|sight| sight.of_model = true);
+                at(&mut compiled.sights, slot, Sight::NOTHING).into_iter().for_each(|sight| sight.of_model = true);
             }
             let plain = source.is_plain().then(|| field.kind()).filter(|kind| kind.is_plain());
             let one = Use { field: *field, source: index, plain };
@@ -107,15 +106,13 @@ impl Sources {
             match &source.place {
                 Place::Attribute(key) => {
                     let Some(slot) = keys.add(key) else { continue };
-                    push(&mut by_slot, slot, one);
-                    compiled.sights.resize(compiled.sights.len().max(by_slot.len()), Sight::NOTHING);
-                    if let Some(sight) = compiled.sights.get_mut(slot.index()) {
-                        sight.add(one, source);
-                    }
+                    at(&mut by_slot, slot, Vec::new()).into_iter().for_each(|uses| uses.push(one));
+                    at(&mut compiled.sights, slot, Sight::NOTHING).into_iter().for_each(|sight| sight.add(one, source));
                     continue;
                 }
                 Place::Resource(key) => {
-                    keys.add(key).into_iter().for_each(|slot| push(&mut by_resource_slot, slot, one))
+                    let uses = keys.add(key).and_then(|slot| at(&mut by_resource_slot, slot, Vec::new()));
+                    uses.into_iter().for_each(|uses| uses.push(one));
                 }
                 Place::Event(..) => compiled.events.push(index),
                 Place::SpanName(glob) => compiled.span_names.push((one, glob.clone())),
@@ -176,10 +173,10 @@ impl Sources {
     }
 }
 
-/// Adds a source to those of its slot.
-fn push(by_slot: &mut Vec<Vec<Use>>, slot: Slot, one: Use) {
-    by_slot.resize(by_slot.len().max(slot.index() + 1), Vec::new());
-    by_slot.get_mut(slot.index()).into_iter().for_each(|list| list.push(one));
+/// What stands for a slot; for slots that have nothing yet, `nothing`.
+fn at<T: Clone>(by_slot: &mut Vec<T>, slot: Slot, nothing: T) -> Option<&mut T> {
+    by_slot.resize(by_slot.len().max(slot.index() + 1), nothing);
+    by_slot.get_mut(slot.index())
 }
 
 // === impl Source ===

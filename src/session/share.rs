@@ -3,8 +3,9 @@
 use super::describe::Lens;
 use crate::genai::account::{Call, Ceiling, Share};
 use crate::genai::facts::{Facts, Operation};
-use crate::genai::glance::Spent;
+use crate::genai::glance::Glance;
 use crate::genai::price::PriceBook;
+use crate::genai::spent::Spent;
 use crate::otlp::walk::Visit;
 
 // === impl Lens ===
@@ -17,7 +18,8 @@ impl Lens {
             return Share::NOTHING;
         }
         let asked = |ceiling| asks.asks_for(ceiling);
-        let (mut share, spent) = self.fact_keys.share(visit, asked, &self.ends.irreversible, book.seed());
+        let glance = self.fact_keys.glance(visit);
+        let mut share = self.fact_keys.share(visit, &glance, asked, &self.ends.irreversible);
         if share.unended && asks.asks_for_endings() {
             // At first sight a call that does not tell of its end looks like one that broke.
             let facts = self.fact_keys.usage(visit);
@@ -27,20 +29,22 @@ impl Lens {
                 self.take_usage(visit, facts.as_ref(), book, &mut share);
             }
         } else if asks.asks_for_usage() {
-            self.share_usage(visit, spent, book, &mut share);
+            self.share_usage(visit, &glance, book, &mut share);
         }
         share
     }
 
     /// Takes what a span used, or what it used at most.
-    fn share_usage(&self, visit: &Visit<'_, '_>, spent: Spent, book: &PriceBook, share: &mut Share) {
-        match spent {
+    fn share_usage(&self, visit: &Visit<'_, '_>, glance: &Glance, book: &PriceBook, share: &mut Share) {
+        match self.fact_keys.spent(visit, glance, book.seed()) {
             Spent::Nothing if book.prices_spans() => self.take_usage(visit, None, book, share),
             Spent::Nothing => {}
-            Spent::AtMost { input, output, money, model } if !self.predicates.asks.asks_for(Ceiling::Unpriced) => {
+            Spent::AtMost { input, output, money, seconds, model }
+                if !self.predicates.asks.asks_for(Ceiling::Unpriced) =>
+            {
                 let usage = || self.fact_keys.usage(visit).map(|facts| facts.usage());
                 match book.most(model, usage) {
-                    Some(most) => share.take_most((input, output), money, most, visit.span.duration()),
+                    Some(most) => share.take_most((input, output), money, most, seconds),
                     None => self.take_usage(visit, None, book, share),
                 }
             }

@@ -106,8 +106,6 @@ pub struct Ceilings {
     seen: u128,
 }
 
-/// A time to completion may be so much longer than its span: clocks differ.
-const LONGER: f64 = 1.0501;
 /// Above all that sums of so many numbers lose by rounding.
 const ROUNDED_UP: f64 = 1.0 + 1e-9;
 
@@ -183,11 +181,11 @@ impl Share {
     }
 
     /// Takes what a call of a model used at most, in tokens in and out and in US dollars that it tells of, at the most that
-    /// these cost. It took no longer than its span, `duration` nanoseconds.
-    pub fn take_most(&mut self, (input, output): (f64, f64), money: f64, most: Most, duration: u64) {
+    /// these cost, and the seconds that it took at most.
+    pub fn take_most(&mut self, (input, output): (f64, f64), money: f64, most: Most, seconds: f64) {
         self.tokens = at_least(input + output);
         self.cost = at_least(input * most.input + output * most.output + most.call + money);
-        self.completion = at_least(duration as f64 / 1e9 * LONGER);
+        self.completion = at_least(seconds);
         if let Some(window) = most.context_window {
             self.context_fill = at_least(input / window as f64);
         }
