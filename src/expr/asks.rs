@@ -13,7 +13,7 @@ use crate::genai::account::{Ceiling, Ceilings};
 pub struct Asks {
     /// A rule asks for what no ceiling answers: all sessions are read.
     pub calls: bool,
-    /// A rule asks for a ceiling.
+    /// A rule asks for a ceiling. This and what follows is told by `least`, and asked of every span.
     any: bool,
     /// Of those, one for which it must be known what calls used.
     usage: bool,

@@ -9,6 +9,7 @@ use crate::genai::stream::Outcome;
 const STATUS: Type = Type::Name(&["unset", "ok", "error"]);
 const SOURCES: Type = Type::Name(&["attribute", "done_tool", "root_status", "finish_reason"]);
 const STRINGS: Type = Type::List(&Type::String);
+const CALLS: Needs = Needs::Calls(None);
 
 /// The fields of `session`.
 pub const SESSION: &[Field<SessionRead>] = &[
@@ -27,7 +28,8 @@ pub const SESSION: &[Field<SessionRead>] = &[
     field("duration", Type::Duration, "s", "end of the latest span minus start of the earliest", |session, _| {
         Value::nanoseconds(session.duration())
     }),
-    of_endings(
+    of(
+        Needs::Endings,
         "failed",
         Type::Bool,
         "",
@@ -37,7 +39,8 @@ pub const SESSION: &[Field<SessionRead>] = &[
     field("error_count", Type::Int, "{span}", "spans with status ERROR", |session, _| {
         Value::Int(session.error_count.into())
     }),
-    of_endings(
+    of(
+        Needs::Endings,
         "recovered_errors",
         Type::Int,
         "{span}",
@@ -62,99 +65,100 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| Value::Bool(session.complete),
     ),
     // --- models ---
-    below(
-        Ceiling::LlmCalls,
+    of(
+        below(Ceiling::LlmCalls),
         "llm_calls",
         Type::Int,
         "{call}",
         "calls of language models, each once however many spans tell of it",
         |session, _| Value::Int(session.sums().llm_calls.into()),
     ),
-    of_calls("models", STRINGS, "", "models that answered, else that were asked for", |session, _| {
+    of(CALLS, "models", STRINGS, "", "models that answered, else that were asked for", |session, _| {
         Value::Names(&session.sums().names.models)
     }),
-    of_calls("providers", STRINGS, "", "providers, by their canonical names", |session, _| {
+    of(CALLS, "providers", STRINGS, "", "providers, by their canonical names", |session, _| {
         Value::Names(&session.sums().names.providers)
     }),
-    of_calls("regions", STRINGS, "", "regions in which the providers ran the calls", |session, _| {
+    of(CALLS, "regions", STRINGS, "", "regions in which the providers ran the calls", |session, _| {
         Value::Names(&session.sums().names.regions)
     }),
-    of_calls("prompts", STRINGS, "", "names of prompts", |session, _| Value::Names(&session.sums().names.prompts)),
-    of_calls("prompt_versions", STRINGS, "", "versions of prompts, given or hashed", |session, _| {
+    of(CALLS, "prompts", STRINGS, "", "names of prompts", |session, _| Value::Names(&session.sums().names.prompts)),
+    of(CALLS, "prompt_versions", STRINGS, "", "versions of prompts, given or hashed", |session, _| {
         Value::Names(&session.sums().names.prompt_versions)
     }),
-    of_calls("agents", STRINGS, "", "names of agents", |session, _| Value::Names(&session.sums().names.agents)),
-    below(
-        Ceiling::Tokens,
+    of(CALLS, "agents", STRINGS, "", "names of agents", |session, _| Value::Names(&session.sums().names.agents)),
+    of(
+        below(Ceiling::Tokens),
         "input_tokens",
         Type::Int,
         "{token}",
         "input of all billed calls, cached or not",
         |session, _| int(session.sums().tokens.input),
     ),
-    below(
-        Ceiling::Tokens,
+    of(
+        below(Ceiling::Tokens),
         "cache_read_tokens",
         Type::Int,
         "{token}",
         "of the input: read from a cache",
         |session, _| int(session.sums().tokens.cache_read),
     ),
-    below(
-        Ceiling::Tokens,
+    of(
+        below(Ceiling::Tokens),
         "cache_write_tokens",
         Type::Int,
         "{token}",
         "of the input: written to a cache",
         |session, _| int(session.sums().tokens.cache_write),
     ),
-    below(
-        Ceiling::Tokens,
+    of(
+        below(Ceiling::Tokens),
         "output_tokens",
         Type::Int,
         "{token}",
         "output of all billed calls, reasoning with it",
         |session, _| int(session.sums().tokens.output),
     ),
-    below(Ceiling::Tokens, "reasoning_tokens", Type::Int, "{token}", "of the output: reasoning", |session, _| {
+    of(below(Ceiling::Tokens), "reasoning_tokens", Type::Int, "{token}", "of the output: reasoning", |session, _| {
         int(session.sums().tokens.reasoning)
     }),
-    below(Ceiling::Tokens, "total_tokens", Type::Int, "{token}", "input and output", |session, _| {
+    of(below(Ceiling::Tokens), "total_tokens", Type::Int, "{token}", "input and output", |session, _| {
         int(session.sums().tokens.total())
     }),
-    below(
-        Ceiling::Cost,
+    of(
+        below(Ceiling::Cost),
         "cost_usd",
         Type::Double,
         "USD",
         "what its billed calls cost, of those that have a price; absent where none has",
         |session, _| session.sums().cost.map_or(Value::Absent, |cost| Value::Double(cost.usd())),
     ),
-    below(
-        Ceiling::Cost,
+    of(
+        below(Ceiling::Cost),
         "wasted_usd",
         Type::Double,
         "USD",
         "of the cost: calls that were truncated, failed, broke, were abandoned or were made again",
         |session, _| Value::Double(session.sums().wasted.usd()),
     ),
-    below(
-        Ceiling::Unpriced,
+    of(
+        below(Ceiling::Unpriced),
         "unpriced_calls",
         Type::Int,
         "{call}",
         "billed calls that no price was found for",
         |session, _| Value::Int(session.sums().unpriced_calls.into()),
     ),
-    of_calls(
+    of(
+        CALLS,
         "context_growth",
         Type::Double,
         "1",
         "input tokens of the last model call over those of the first",
         |session, _| real(session.sums().context_growth),
     ),
-    below(
-        Ceiling::ContextFill,
+    of(
+        below(Ceiling::ContextFill),
         "context_fill",
         Type::Double,
         "1",
@@ -162,31 +166,32 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| real(session.sums().context_fill),
     ),
     // --- time ---
-    below(
-        Ceiling::FirstToken,
+    of(
+        below(Ceiling::FirstToken),
         "ttft_first",
         Type::Double,
         "s",
         "time to the first token of the first call that tells",
         |session, _| real(session.sums().ttft_first),
     ),
-    below(
-        Ceiling::FirstToken,
+    of(
+        below(Ceiling::FirstToken),
         "ttft_max",
         Type::Double,
         "s",
         "the longest time to the first token of a call",
         |session, _| real(session.sums().ttft_max),
     ),
-    of_calls(
+    of(
+        CALLS,
         "felt_ttft",
         Type::Double,
         "s",
         "the longest that a turn was waited for: from the start of its root to the first token of its last call",
         |session, _| real(session.sums().felt_ttft_max()),
     ),
-    below(
-        Ceiling::Completion,
+    of(
+        below(Ceiling::Completion),
         "ttc_max",
         Type::Double,
         "s",
@@ -194,94 +199,96 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| real(session.sums().ttc_max),
     ),
     // --- how calls ended ---
-    below(
-        Ceiling::LlmCalls,
+    of(
+        below(Ceiling::LlmCalls),
         "streams_complete",
         Type::Int,
         "{call}",
         "model calls by how they ended: the answer is whole",
         |session, _| ended(session, Outcome::Complete),
     ),
-    below(
-        Ceiling::Unwell,
+    of(
+        below(Ceiling::Unwell),
         "streams_truncated",
         Type::Int,
         "{call}",
         "model calls by how they ended: cut off at its greatest length",
         |session, _| ended(session, Outcome::Truncated),
     ),
-    below(
-        Ceiling::Unwell,
+    of(
+        below(Ceiling::Unwell),
         "streams_filtered",
         Type::Int,
         "{call}",
         "model calls by how they ended: filtered",
         |session, _| ended(session, Outcome::Filtered),
     ),
-    below(
-        Ceiling::Unwell,
+    of(
+        below(Ceiling::Unwell),
         "streams_refused",
         Type::Int,
         "{call}",
         "model calls by how they ended: the model refused",
         |session, _| ended(session, Outcome::Refused),
     ),
-    below(
-        Ceiling::Failed,
+    of(
+        below(Ceiling::Failed),
         "streams_broken",
         Type::Int,
         "{call}",
         "model calls by how they ended: an error after the first token",
         |session, _| ended(session, Outcome::Broken),
     ),
-    below(
-        Ceiling::Failed,
+    of(
+        below(Ceiling::Failed),
         "streams_failed",
         Type::Int,
         "{call}",
         "model calls by how they ended: an error, and no token came",
         |session, _| ended(session, Outcome::Failed),
     ),
-    below(
-        Ceiling::Failed,
+    of(
+        below(Ceiling::Failed),
         "streams_errored",
         Type::Int,
         "{call}",
         "model calls by how they ended: an error, and nothing tells whether a token came",
         |session, _| ended(session, Outcome::Errored),
     ),
-    below(
-        Ceiling::Unended,
+    of(
+        below(Ceiling::Unended),
         "streams_abandoned",
         Type::Int,
         "{call}",
         "model calls by how they ended: ended without a finish reason and without an error",
         |session, _| ended(session, Outcome::Abandoned),
     ),
-    below(
-        Ceiling::Unended,
+    of(
+        below(Ceiling::Unended),
         "streams_unknown",
         Type::Int,
         "{call}",
         "model calls by how they ended: nothing tells how",
         |session, _| ended(session, Outcome::Unknown),
     ),
-    of_calls(
+    of(
+        CALLS,
         "retries",
         Type::Int,
         "{call}",
         "calls made again: attempts, resends, an answer or a request once more",
         |session, _| Value::Int(session.sums().retries.into()),
     ),
-    below(
-        Ceiling::RateLimited,
+    of(
+        below(Ceiling::RateLimited),
         "rate_limited",
         Type::Int,
         "{span}",
         "spans whose error says that the provider had no room",
         |session, _| Value::Int(session.sums().rate_limited.into()),
     ),
-    of_calls(
+    of(
+        CALLS,
         "missing_calls",
         Type::Int,
         "{span}",
@@ -289,42 +296,48 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| Value::Int(session.sums().missing_calls.into()),
     ),
     // --- tools ---
-    below(Ceiling::ToolCalls, "tool_calls", Type::Int, "{call}", "calls of tools", |session, _| {
+    of(below(Ceiling::ToolCalls), "tool_calls", Type::Int, "{call}", "calls of tools", |session, _| {
         Value::Int(session.sums().tool_calls.into())
     }),
-    below(Ceiling::ToolFailures, "tool_failures", Type::Int, "{call}", "calls of tools that failed", |session, _| {
-        Value::Int(session.sums().tool_failures.into())
-    }),
-    of_calls("tools", STRINGS, "", "names of tools", |session, _| Value::Names(&session.sums().names.tools)),
-    of_calls("failed_tools", STRINGS, "", "tools that failed at least once", |session, _| {
+    of(
+        below(Ceiling::ToolFailures),
+        "tool_failures",
+        Type::Int,
+        "{call}",
+        "calls of tools that failed",
+        |session, _| Value::Int(session.sums().tool_failures.into()),
+    ),
+    of(CALLS, "tools", STRINGS, "", "names of tools", |session, _| Value::Names(&session.sums().names.tools)),
+    of(CALLS, "failed_tools", STRINGS, "", "tools that failed at least once", |session, _| {
         Value::Names(&session.sums().failed_tools)
     }),
-    of_calls(
+    of(
+        CALLS,
         "calls_by_tool",
         Type::Counts,
         "{call}",
         "calls of the tool of that name: `session.calls_by_tool[\"search\"]`",
         |_, _| Value::Absent,
     ),
-    of_calls("failures_by_tool", Type::Counts, "{call}", "of those, the ones that failed", |_, _| Value::Absent),
-    below(
-        Ceiling::ToolRepeats,
+    of(CALLS, "failures_by_tool", Type::Counts, "{call}", "of those, the ones that failed", |_, _| Value::Absent),
+    of(
+        below(Ceiling::ToolRepeats),
         "repeated_tool_calls",
         Type::Int,
         "{call}",
         "calls of a tool with the same arguments as an earlier one",
         |session, _| Value::Int(session.sums().repeated_tool_calls.into()),
     ),
-    below(
-        Ceiling::ToolRun,
+    of(
+        below(Ceiling::ToolRun),
         "longest_tool_run",
         Type::Int,
         "{call}",
         "the longest run of such calls, one after the other",
         |session, _| Value::Int(session.sums().longest_tool_run.into()),
     ),
-    below(
-        Ceiling::Irreversible,
+    of(
+        below(Ceiling::Irreversible),
         "irreversible_calls",
         Type::Int,
         "{call}",
@@ -332,50 +345,34 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| Value::Int(session.sums().irreversible_calls.into()),
     ),
     // --- what it came to ---
-    of_calls(
+    of(
+        CALLS,
         "outcome",
         Type::String,
         "",
         "what the session came to, see `outcome_source`; absent where nothing tells",
         |session, _| session.sums().outcome.as_ref().map_or(Value::Absent, |(outcome, _)| Value::Str(outcome)),
     ),
-    of_calls("outcome_source", SOURCES, "", "what says so", |session, _| {
+    of(CALLS, "outcome_source", SOURCES, "", "what says so", |session, _| {
         session.sums().outcome.as_ref().map_or(Value::Absent, |(_, source)| Value::Str(source.name()))
     }),
 ];
 
-/// A field for which it must be known how calls of models ended, where not all ended well.
-const fn of_endings(
+/// A field of which more has to be known than its spans tell as they come.
+const fn of(
+    needs: Needs,
     name: &'static str,
     ty: Type,
     unit: &'static str,
     doc: &'static str,
     read: SessionRead,
 ) -> Field<SessionRead> {
-    Field { needs: Needs::Endings, ..field(name, ty, unit, doc, read) }
+    Field { needs, ..field(name, ty, unit, doc, read) }
 }
 
-/// A field that is made of what spans say of models.
-const fn of_calls(
-    name: &'static str,
-    ty: Type,
-    unit: &'static str,
-    doc: &'static str,
-    read: SessionRead,
-) -> Field<SessionRead> {
-    Field { needs: Needs::Calls(None), ..field(name, ty, unit, doc, read) }
-}
-
-/// A number that is made of what spans say of models, and is never negative or above its ceiling.
-const fn below(
-    ceiling: Ceiling,
-    name: &'static str,
-    ty: Type,
-    unit: &'static str,
-    doc: &'static str,
-    read: SessionRead,
-) -> Field<SessionRead> {
-    Field { needs: Needs::Calls(Some(ceiling)), ..field(name, ty, unit, doc, read) }
+/// Needed for a number that is never negative or above that ceiling.
+const fn below(ceiling: Ceiling) -> Needs {
+    Needs::Calls(Some(ceiling))
 }
 
 fn int(number: u64) -> Value<'static> {
