@@ -14,6 +14,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::trace::v1::Span;
+use support::metrics::Metrics;
 use support::spans::{Made, request, span, text, trace_id, value};
 use support::{backend, client, sieve};
 
@@ -165,7 +166,8 @@ async fn counts_restored_from_thresholds_come_to_what_was_sent() {
         }
     }
     let sent = numbers.len() as u64;
-    let judged = sieve.scrape_when("all are judged", |now| now.count("verdicts", &[]) == sent).await;
+    let all = |now: &Metrics| now.count("verdicts", &[]) == sent && now.ledger().held == 0;
+    let judged = sieve.scrape_when("all are judged", all).await;
     let stopped = sieve.stop().await;
     assert_eq!(stopped.code, Some(0), "{stopped}");
     assert_eq!(backend.span_count() as u64, judged.ledger().kept);

@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use support::backend::{self, Received};
+use support::metrics::Metrics;
 use support::recordings::{self, Scenario};
 use support::spans::{Made, int, request, request_of, span, spans_of, text, trace_id, truth};
 use support::{client, sieve};
@@ -137,7 +138,8 @@ async fn one_verdict_each(change: impl Fn(&mut Copy)) {
         }
     }
     assert_eq!(wanted.len(), 9);
-    let metrics = sieve.scrape_when("all are judged", |now| now.count("verdicts", &[]) >= 18).await;
+    let judged = |now: &Metrics| now.count("verdicts", &[]) >= 18 && now.ledger().held == 0;
+    let metrics = sieve.scrape_when("all are judged", judged).await;
     let kept = wanted.values().sum::<usize>();
     let received = backend.received(kept).await;
     let roots = roots(&received);

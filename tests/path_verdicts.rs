@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use support::client::Encoding;
+use support::metrics::Metrics;
 use support::spans::{Made, int, request, span, text};
 use support::{backend, client, eventually, sieve};
 
@@ -109,7 +110,8 @@ async fn the_ledger_balances_at_every_scrape_and_nothing_is_held_after_the_stop(
     let ((), (scrapes, moments)) = tokio::join!(send, watch);
     assert!(scrapes > 10 && moments > 5, "{scrapes} scrapes saw {moments} moments");
 
-    let rest = sieve.scrape_when("all traces are judged", |now| now.count("verdicts", &[]) == 600).await;
+    let judged = |now: &Metrics| now.count("verdicts", &[]) == 600 && now.ledger().dropped == 600;
+    let rest = sieve.scrape_when("all traces are judged", judged).await;
     let ledger = rest.ledger();
     let sent = sent.into_inner();
     assert_eq!((ledger.received, ledger.kept, ledger.dropped), (sent, 600, 600));
