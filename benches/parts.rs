@@ -8,11 +8,16 @@
 #[allow(dead_code, reason = "the load generator uses all of it")]
 mod spans;
 
+#[path = "load/recorded.rs"]
+mod recorded;
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::path::Path;
 use std::sync::Arc;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use crossbeam_channel::{Receiver, unbounded};
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
 use tailsieve::config::{Rule, Sessions, Sourced};
@@ -26,7 +31,7 @@ use tailsieve::otlp::fields::{request, resource_spans, scope_spans};
 use tailsieve::otlp::join::{Piece, join};
 use tailsieve::otlp::keys::KeyTable;
 use tailsieve::otlp::span::{SpanId, TraceId};
-use tailsieve::otlp::walk::walk;
+use tailsieve::otlp::walk::{Visit, walk};
 use tailsieve::otlp::wire::Reader;
 use tailsieve::sample::Rules;
 use tailsieve::session::Lens;
@@ -84,10 +89,14 @@ fn rules(count: usize) -> Vec<Rule> {
 
 /// What spans are read by with so many rules, as the pipeline compiles it.
 fn compiled(count: usize) -> (Lens, Rules) {
+    compile(&rules(count))
+}
+
+fn compile(rules: &[Rule]) -> (Lens, Rules) {
     let prices = Arc::new(Prices::new(PriceBook::load(&[]).unwrap()));
     let mut lens = Lens::new(&Conventions::embedded(), &Sessions::default(), prices);
     let mut compiler = Compiler::new(&mut lens.keys);
-    let rules = Rules::compile(&rules(count), &mut compiler).unwrap();
+    let rules = Rules::compile(rules, &mut compiler).unwrap();
     lens.predicates = compiler.finish();
     (lens, rules)
 }
@@ -105,6 +114,19 @@ fn framing(bytes: &[u8], path: &[u32]) -> u64 {
     }
     fields
 }
+
+/// What rules ask for that hang on what spans say of models: nothing, how calls ended, and all that the ready
+/// configuration asks for.
+const ASKING: [(&str, &str); 3] = [
+    ("nothing", "session.error_count > 1000"),
+    ("how calls ended", "session.failed"),
+    (
+        "all of agents.yaml",
+        "session.cost_usd > 500.0 || session.wasted_usd > 500.0 || session.repeated_tool_calls > 1000 \
+         || session.irreversible_calls > 1000 || session.ttft_max > 3600.0 || session.context_fill > 1.0 \
+         || session.streams_broken > 1000 || session.rate_limited > 1000",
+    ),
+];
 
 fn walking(c: &mut Criterion) {
     let body = requests().swap_remove(0);
@@ -146,19 +168,45 @@ fn walking(c: &mut Criterion) {
             priced
         });
     });
-    intake(&mut group, &body);
+    intake(&mut group, "intake", compiled(3).0, std::slice::from_ref(&body));
     inflating(&mut group, &body);
     group.finish();
     looking_up(c, &body);
 }
 
+/// What was recorded of real instrumentations, by what rules ask for.
+fn recordings(c: &mut Criterion) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+    let args = Args { spans: SPANS, interleaved: 0, session: 0 };
+    let bodies: Vec<_> = recorded::templates(&args, &folder).into_iter().map(|template| template.body).collect();
+    let mut group = c.benchmark_group("recorded");
+    group.throughput(Throughput::Elements((SPANS * bodies.len()) as u64));
+    let walk_all = |lens: &Lens, mut visit: &mut dyn FnMut(&Visit<'_, '_>)| {
+        bodies.iter().for_each(|body| drop(walk(black_box(body), &lens.keys, &mut visit).unwrap()));
+    };
+    let (lens, _) = compiled(3);
+    group.bench_function("walk", |b| b.iter(|| walk_all(&lens, &mut |_| ())));
+    let mut found = 0;
+    group.bench_function("walk, facts", |b| {
+        b.iter(|| walk_all(&lens, &mut |visit| found += u32::from(lens.fact_keys.facts(visit).is_some())));
+    });
+    group.bench_function("walk, usage", |b| {
+        b.iter(|| walk_all(&lens, &mut |visit| found += u32::from(lens.fact_keys.usage(visit).is_some())));
+    });
+    for (name, when) in ASKING {
+        let rule = Rule { name: name.into(), when: Some(Sourced::from(when)), probability: 1.0, drop: false };
+        intake(&mut group, &format!("intake, rules ask {name}"), compile(&[rule]).0, &bodies);
+    }
+    group.finish();
+}
+
 /// From the record in the log to the messages at the shards, with traces that are known already.
-fn intake(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>, body: &[u8]) {
+fn intake(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, lens: Lens, bodies: &[Vec<u8>]) {
     let (senders, receivers): (Vec<_>, Vec<Receiver<Message>>) = (0..SHARDS).map(|_| unbounded()).unzip();
-    let (lens, directory) = (Arc::new(compiled(3).0), Arc::new(Directory::new(SHARDS)));
+    let (lens, directory) = (Arc::new(lens), Arc::new(Directory::new(SHARDS)));
     let intake = Intake { lens, directory, mail: Mail::new(senders), most_spans: SPANS };
     let log = Log::new(256 << 20, 1);
-    let append = || -> Record {
+    let append = |body: &[u8]| -> Record {
         let fill = |room: &mut [u8]| {
             room.copy_from_slice(body);
             Ok::<_, ()>(body.len())
@@ -169,12 +217,12 @@ fn intake(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::Wall
         assert!(matches!(intake.take(record), Receipt::Accepted { refused: 0, .. }));
         receivers.iter().flat_map(Receiver::try_iter).count()
     };
-    group.bench_function("append to the log", |b| b.iter(append));
-    group.bench_function("intake", |b| b.iter_batched(append, take, BatchSize::NumIterations(32)));
+    let take_all = |records: Vec<Record>| records.into_iter().map(take).sum::<usize>();
+    let append_all = || bodies.iter().map(|body| append(body)).collect();
+    group.bench_function(name, |b| b.iter_batched(append_all, take_all, BatchSize::NumIterations(4)));
 }
 
-/// As the receiver does it: the whole body in one call, with a context that is used again.
-fn inflating(group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>, body: &[u8]) {
+fn inflating(group: &mut BenchmarkGroup<'_, WallTime>, body: &[u8]) {
     let mut room = vec![0; body.len()];
     let mut compressor = Compressor::new(CompressionLvl::new(6).unwrap());
     let mut gzip = vec![0; compressor.gzip_compress_bound(body.len())];
@@ -274,5 +322,5 @@ fn joining(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(parts, walking, verdicts, joining);
+criterion_group!(parts, walking, recordings, verdicts, joining);
 criterion_main!(parts);
