@@ -12,17 +12,22 @@ const LONGER: f64 = 1.05;
 pub(super) fn at<'a>(value: AnyValue<'a>, path: &[String]) -> Option<(AnyValue<'a>, bool)> {
     let Some((step, rest)) = path.split_first() else { return Some((value, false)) };
     match value {
-        AnyValue::Str(text) => match json_scan::find(text, path)? {
-            Json::Text(text) => Some((AnyValue::Str(text), text.contains('\\'))),
-            Json::Word(word) => word_value(word).map(|value| (value, false)),
-            Json::Nested(text) => Some((AnyValue::Str(text), false)),
-        },
+        AnyValue::Str(text) => of_json(json_scan::find(text.as_bytes(), path)?),
         AnyValue::KvList(_) => {
             let member = value.entries().find(|entry| entry.key == step)?;
             at(member.value, rest)
         }
         AnyValue::Array(_) => at(value.items().nth(step.parse().ok()?)?, rest),
         _ => None,
+    }
+}
+
+/// A value that was found in JSON, and whether it is a text with its JSON escapes still in it.
+pub(super) fn of_json(found: Json<'_>) -> Option<(AnyValue<'_>, bool)> {
+    match found {
+        Json::Text(text) => Some((AnyValue::Str(text), text.contains('\\'))),
+        Json::Word(word) => word_value(word).map(|value| (value, false)),
+        Json::Nested(text) => Some((AnyValue::Str(text), false)),
     }
 }
 
@@ -121,7 +126,7 @@ fn real(value: AnyValue<'_>) -> Option<f64> {
         AnyValue::Double(number) => number,
         // OTLP/JSON inside a string: {"intValue": "12"}
         AnyValue::Str(text) if text.starts_with('{') => {
-            let inner = ["intValue", "doubleValue"].iter().find_map(|key| json_scan::find(text, &[key]))?;
+            let inner = ["intValue", "doubleValue"].iter().find_map(|key| json_scan::find(text.as_bytes(), &[key]))?;
             match inner {
                 Json::Text(text) | Json::Word(text) => text.parse().ok()?,
                 Json::Nested(_) => return None,

@@ -50,8 +50,7 @@ impl Ends {
         }
         let (done, facts) = self.done_tool.as_deref().zip(facts)?;
         let tool = facts.tool.filter(|tool| tool.name == done)?;
-        let arguments = std::str::from_utf8(tool.raw).unwrap_or_default();
-        let status = match json_scan::find(arguments, &self.done_status) {
+        let status = match json_scan::find(tool.raw, &self.done_status) {
             Some(Json::Text(text) | Json::Word(text)) if !self.done_status.is_empty() => text,
             _ if facts.failed => "error",
             _ => "ok",

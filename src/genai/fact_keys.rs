@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::account::{Ceiling, Share};
 use super::conventions::{Conventions, ErrorWords, Field, Glob, InputCounts, Producer};
 use super::errors::{self, ErrorTypes};
-use super::facts::{Facts, Operation, Prompt, PromptVersion, Tool};
+use super::facts::{Facts, FinishReason, Operation, Prompt, PromptVersion, Tool};
 use super::gather::Gathered;
 use super::glance::Glance;
 use super::hashed::{bytes, instructions, request};
@@ -116,6 +116,9 @@ impl FactKeys {
         let mut failed = visit.span.status == STATUS_ERROR || gathered.flag(Field::Failed) == Some(true);
         let open = operation.is_model_call() && finish.gravest().is_none();
         failed |= open && self.error_types.exception(visit).is_some();
+        if failed || finish.gravest() == Some(FinishReason::Error) {
+            sources.gather_failure(visit, &mut gathered);
+        }
         let error_type = if failed { self.error_type(visit, &gathered) } else { "" };
         let usage = gathered.count(Field::OutputTokens).is_some_and(|output| output > 0);
         let seeds = producer.is_some_and(|it| it.seeds_usage);

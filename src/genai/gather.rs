@@ -5,7 +5,9 @@ use super::coerce;
 use super::conventions::{Field, Kind, Place, Source, Unit};
 use super::errors::text_of;
 use super::facts::{FinishReasons, Operation};
-use super::sources::{EVIDENCE, Sources, Use};
+use super::json_scan::{self, At};
+use super::sources::{EVIDENCE, Sources, Turn, Use};
+use crate::otlp::keys::Slot;
 use crate::otlp::value::AnyValue;
 use crate::otlp::walk::Visit;
 
@@ -17,6 +19,14 @@ pub(super) struct Found<'a> {
     pub(super) source: u16,
     /// A text with its JSON escapes still in it.
     pub(super) escaped: bool,
+}
+
+/// What a source looks into.
+#[derive(Clone, Copy, Debug)]
+enum Held<'f, 'a> {
+    Value(AnyValue<'a>),
+    /// What was found inside of a text.
+    Inside(&'f json_scan::Found<'a>),
 }
 
 /// The best source of each field.
@@ -46,14 +56,14 @@ impl Sources {
     /// The best source of each field; `false` for a span that does not tell of models. Fields whose kind of operation has
     /// to be known are left for [`Sources::gather_rest`].
     pub(super) fn gather<'a>(&self, visit: &Visit<'a, '_>, gathered: &mut Gathered<'a>) -> bool {
-        self.attributes(visit, gathered, false);
+        self.attributes(visit, gathered, Turn::First);
         EVIDENCE.into_iter().any(|field| gathered.has(field))
     }
 
     /// What was left, now that the kind of operation is known.
     pub(super) fn gather_rest<'a>(&self, visit: &Visit<'a, '_>, operation: Operation, gathered: &mut Gathered<'a>) {
         gathered.operation = Some((operation, gathered.operation.is_some_and(|(_, wrapper)| wrapper)));
-        self.attributes(visit, gathered, true);
+        self.attributes(visit, gathered, Turn::Then);
         for slot in visit.resource.present() {
             for one in self.of_resource_slot(*slot) {
                 if !gathered.ranks_before(one.field, one.source)
@@ -74,6 +84,11 @@ impl Sources {
         if visit.span.events > 0 && operation.is_model_call() && self.awaits_events(gathered) {
             self.events(visit, gathered);
         }
+    }
+
+    /// What says why a call did not go well.
+    pub(super) fn gather_failure<'a>(&self, visit: &Visit<'a, '_>, gathered: &mut Gathered<'a>) {
+        self.attributes(visit, gathered, Turn::Unwell);
     }
 
     /// The finish reasons in a value: an array, JSON of one, a list with commas, or one alone.
@@ -97,12 +112,20 @@ impl Sources {
         reasons
     }
 
-    /// Offers what the attributes hold to their fields: first what is read at once, then the rest.
-    fn attributes<'a>(&self, visit: &Visit<'a, '_>, gathered: &mut Gathered<'a>, rest: bool) {
+    /// Offers what the attributes hold to those of their fields whose turn it is.
+    fn attributes<'a>(&self, visit: &Visit<'a, '_>, gathered: &mut Gathered<'a>, turn: Turn) {
         for slot in visit.attributes.present() {
-            let mut value = None;
-            for one in self.of_slot(*slot, rest) {
+            let uses = self.of_slot(*slot, turn);
+            let (mut value, mut inside) = (None, None);
+            for one in uses {
                 if gathered.ranks_before(one.field, one.source) || !self.counts(*one, visit, gathered) {
+                    continue;
+                }
+                if one.path.is_some()
+                    && let Some(text) = visit.attributes.text_bytes(*slot)
+                {
+                    let found = inside.get_or_insert_with(|| self.inside(visit, *slot, uses, text, gathered));
+                    self.offer(visit, *one, Held::Inside(found), gathered);
                     continue;
                 }
                 // Whether a content is text does not matter, and takes long to find out.
@@ -121,11 +144,29 @@ impl Sources {
         }
     }
 
+    /// What stands inside of the text of an attribute, of all that its sources may look for on this span.
+    fn inside<'a>(
+        &self,
+        visit: &Visit<'a, '_>,
+        slot: Slot,
+        uses: &[Use],
+        text: &'a [u8],
+        gathered: &Gathered<'a>,
+    ) -> json_scan::Found<'a> {
+        let mut wanted = 0;
+        for one in uses {
+            if !gathered.ranks_before(one.field, one.source) && self.counts(*one, visit, gathered) {
+                wanted |= [one.path, one.when].into_iter().flatten().filter_map(At::bit).fold(0, |all, bit| all | bit);
+            }
+        }
+        self.paths.get(slot.index()).map_or_else(json_scan::Found::nothing, |paths| paths.find(text, wanted))
+    }
+
     /// Takes a value for the field of a source that would rank before what is there.
     fn consider<'a>(&self, visit: &Visit<'a, '_>, one: Use, value: AnyValue<'a>, gathered: &mut Gathered<'a>) {
         match one.plain {
             Some(kind) => self.take(one, kind, value, gathered),
-            None => self.offer(visit, one.source, value, gathered),
+            None => self.offer(visit, one, Held::Value(value), gathered),
         }
     }
 
@@ -168,8 +209,9 @@ impl Sources {
 
     fn events<'a>(&self, visit: &Visit<'a, '_>, gathered: &mut Gathered<'a>) {
         for event in visit.span.events() {
-            for index in &self.events {
-                let Some((_, Source { place: Place::Event(name, attribute), .. })) = self.all.get(usize::from(*index))
+            for one in &self.events {
+                let Some((_, Source { place: Place::Event(name, attribute), .. })) =
+                    self.all.get(usize::from(one.source))
                 else {
                     continue;
                 };
@@ -182,7 +224,7 @@ impl Sources {
                     Some(key) => event.attributes().find(|own| own.key == key).map(|own| own.value),
                 };
                 if let Some(value) = value {
-                    self.offer(visit, *index, value, gathered);
+                    self.offer(visit, *one, Held::Value(value), gathered);
                 }
             }
             if !self.awaits_events(gathered) {
@@ -193,31 +235,30 @@ impl Sources {
 
     /// Whether an event would rank before what is there. Of several events the first that comes is as good as any.
     fn awaits_events(&self, gathered: &Gathered<'_>) -> bool {
-        self.events.iter().any(|index| {
-            let Some((field, _)) = self.all.get(usize::from(*index)) else { return false };
-            let found = gathered.get(*field);
-            found.is_none_or(|found| found.source > *index && !self.events.contains(&found.source))
-        })
+        let of_event = |source: u16| self.events.iter().any(|event| event.source == source);
+        self.events
+            .iter()
+            .any(|one| gathered.get(one.field).is_none_or(|found| found.source > one.source && !of_event(found.source)))
     }
 
     /// Takes a value for its field when it ranks before what is there and can be used.
-    fn offer<'a>(&self, visit: &Visit<'a, '_>, index: u16, value: AnyValue<'a>, gathered: &mut Gathered<'a>) {
-        let Some((field, source)) = self.all.get(usize::from(index)) else { return };
+    fn offer<'a>(&self, visit: &Visit<'a, '_>, one: Use, held: Held<'_, 'a>, gathered: &mut Gathered<'a>) {
+        let Some((field, source)) = self.all.get(usize::from(one.source)) else { return };
         let Some(place) = gathered.found.get_mut(*field as usize) else { return };
-        if place.is_some_and(|found| found.source <= index) || !source.counts_on(visit, gathered.operation) {
+        if place.is_some_and(|found| found.source <= one.source) || !source.counts_on(visit, gathered.operation) {
             return;
         }
         if let Some(when) = &source.when {
-            let beside = match self.whens.get(usize::from(index)).copied().flatten() {
-                Some(slot) => visit.attributes.get(slot),
-                None => Some(value),
+            let beside = match self.whens.get(usize::from(one.source)).copied().flatten() {
+                Some(slot) => visit.attributes.get(slot).and_then(|value| coerce::at(value, &when.path)),
+                None => held.at(&when.path, one.when),
             };
-            let text = beside.and_then(|beside| coerce::at(beside, &when.path)).and_then(|(text, _)| text.as_str());
+            let text = beside.and_then(|(text, _)| text.as_str());
             if !text.is_some_and(|text| when.is.iter().any(|one| one == text)) {
                 return;
             }
         }
-        let Some((value, escaped)) = coerce::at(value, &source.path) else { return };
+        let Some((value, escaped)) = held.at(&source.path, one.path) else { return };
         let said =
             source.contains.as_ref().is_none_or(|part| text_of(value).is_some_and(|text| text.contains(part.as_str())));
         if !said || self.says_nothing(source, value) {
@@ -252,7 +293,7 @@ impl Sources {
             }),
         };
         if let Some(value) = value {
-            *place = Some(Found { value, source: index, escaped });
+            *place = Some(Found { value, source: one.source, escaped });
         }
     }
 
@@ -279,6 +320,18 @@ impl Sources {
         (begins || spaced) && {
             let text = text.trim();
             text.is_empty() || self.nothing.iter().any(|nothing| nothing == text)
+        }
+    }
+}
+
+// === impl Held ===
+
+impl<'a> Held<'_, 'a> {
+    /// What stands at `path`, which is `at` of the paths of its slot; and whether it is a text with escapes in it.
+    fn at(self, path: &[String], at: Option<At>) -> Option<(AnyValue<'a>, bool)> {
+        match self {
+            Self::Value(value) => coerce::at(value, path),
+            Self::Inside(found) => coerce::of_json(found.at(at?)?),
         }
     }
 }

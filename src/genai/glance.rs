@@ -114,8 +114,7 @@ impl Sources {
         let mut longest: f64 = 0.0;
         let with_times = |slot: &&Slot| self.sights.get(slot.index()).is_some_and(|sight| sight.first_token);
         for slot in visit.attributes.present().iter().filter(with_times) {
-            let uses = self.of_slot(*slot, false).iter().chain(self.of_slot(*slot, true));
-            for one in uses.filter(|one| one.field == Field::FirstToken) {
+            for one in self.all_of_slot(*slot).iter().filter(|one| one.field == Field::FirstToken) {
                 let source = self.all.get(usize::from(one.source)).map(|(_, source)| source);
                 // What stands within a value is not looked for.
                 let Some(source) = source.filter(|source| source.path.is_empty()) else { return whole };

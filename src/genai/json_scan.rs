@@ -1,5 +1,13 @@
 //! A value out of JSON, or out of the repr of a Python object, in a string. SDKs cut long attributes off in the middle, so
 //! nothing is parsed as a whole: the scan goes to the value that was asked for and ends where it stops making sense.
+//!
+//! Texts are taken as bytes: whether a long one is UTF-8 throughout takes longer to find out than what is looked for.
+
+use std::str::from_utf8;
+
+mod paths;
+
+pub use paths::{At, Found, Paths};
 
 /// Longest text that is looked at, in bytes: what stands behind is not found.
 const MAX_SCAN: usize = 64 << 10;
@@ -18,77 +26,86 @@ pub enum Json<'a> {
 /// The string at `key` on the top level of the JSON object in `text`. `None` when there is none, it is not a string, or it
 /// holds an escape.
 pub fn string_at<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    match find(text, &[key])? {
+    match find(text.as_bytes(), &[key])? {
         Json::Text(found) if !found.contains('\\') => Some(found),
         _ => None,
     }
 }
 
-/// The value at `path`: names of members and indexes of items.
-pub fn find<'a>(text: &'a str, path: &[impl AsRef<str>]) -> Option<Json<'a>> {
-    let mut cut = text.len().min(MAX_SCAN);
-    while !text.is_char_boundary(cut) {
-        cut -= 1;
-    }
-    let text = text.get(..cut)?;
-    let bytes = text.as_bytes();
-    let mut at = skip_space(bytes, 0);
+/// The value at `path`: names of members and indexes of items. For several of one text there are [`Paths`].
+pub fn find<'a>(text: &'a [u8], path: &[impl AsRef<str>]) -> Option<Json<'a>> {
+    let text = head(text);
+    let mut at = skip_space(text, 0);
     for step in path {
-        at = match bytes.get(at)? {
-            b'{' => member(text, at + 1, step.as_ref())?,
+        at = match text.get(at)? {
+            b'{' => member(text, at + 1, step.as_ref().as_bytes())?,
             b'[' => element(text, at + 1, step.as_ref().parse().ok()?)?,
             _ => return None,
         };
     }
-    match bytes.get(at)? {
-        b'"' | b'\'' => quoted(text, at).map(|(inside, _)| Json::Text(inside)),
-        b'{' | b'[' => text.get(at..).map(Json::Nested),
+    value(text, at)
+}
+
+/// As much of a text as is looked at, up to the end of a character.
+fn head(text: &[u8]) -> &[u8] {
+    let mut cut = text.len().min(MAX_SCAN);
+    while text.get(cut).is_some_and(|byte| byte & 0xc0 == 0x80) {
+        cut -= 1;
+    }
+    text.get(..cut).unwrap_or_default()
+}
+
+/// The value that begins at `at`.
+fn value(text: &[u8], at: usize) -> Option<Json<'_>> {
+    match text.get(at)? {
+        b'"' | b'\'' => quoted(text, at).and_then(|(inside, _)| from_utf8(inside).ok()).map(Json::Text),
+        b'{' | b'[' => from_utf8(text.get(at..)?).ok().map(Json::Nested),
         _ => {
-            let end = skip_word(bytes, at);
+            let end = skip_word(text, at);
             // A word that ends with the text may have been cut off.
-            bytes.get(end)?;
-            text.get(at..end).filter(|word| !word.is_empty()).map(Json::Word)
+            text.get(end)?;
+            from_utf8(text.get(at..end)?).ok().filter(|word| !word.is_empty()).map(Json::Word)
         }
     }
 }
 
 /// Where the value of member `key` begins, of the object whose members begin at `at`.
-fn member(text: &str, mut at: usize, key: &str) -> Option<usize> {
-    let bytes = text.as_bytes();
+fn member(text: &[u8], mut at: usize, key: &[u8]) -> Option<usize> {
     loop {
-        at = skip_separators(bytes, at);
-        if !matches!(bytes.get(at)?, b'"' | b'\'') {
-            return None;
-        }
-        let (inside, end) = quoted(text, at)?;
-        at = skip_space(bytes, end);
-        if bytes.get(at) != Some(&b':') {
-            return None;
-        }
-        at = skip_space(bytes, at + 1);
+        let (inside, value) = next_member(text, at)?;
         if inside == key {
-            return Some(at);
+            return Some(value);
         }
-        at = skip_value(text, at)?;
+        at = skip_value(text, value)?;
     }
+}
+
+/// The next member of an object, from `at` on: its key, and where its value begins.
+#[inline]
+fn next_member(text: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let at = skip_separators(text, at);
+    if !matches!(text.get(at)?, b'"' | b'\'') {
+        return None;
+    }
+    let (key, end) = quoted(text, at)?;
+    let at = skip_space(text, end);
+    (text.get(at) == Some(&b':')).then(|| (key, skip_space(text, at + 1)))
 }
 
 /// Where item `index` begins, of the list whose items begin at `at`.
-fn element(text: &str, mut at: usize, index: usize) -> Option<usize> {
-    let bytes = text.as_bytes();
+fn element(text: &[u8], mut at: usize, index: usize) -> Option<usize> {
     for _ in 0..index {
-        at = skip_value(text, skip_separators(bytes, at))?;
+        at = skip_value(text, skip_separators(text, at))?;
     }
-    at = skip_separators(bytes, at);
-    (!matches!(bytes.get(at)?, b']' | b'}')).then_some(at)
+    at = skip_separators(text, at);
+    (!matches!(text.get(at)?, b']' | b'}')).then_some(at)
 }
 
 /// Where the value at `at` ends.
-fn skip_value(text: &str, mut at: usize) -> Option<usize> {
-    let bytes = text.as_bytes();
+fn skip_value(text: &[u8], mut at: usize) -> Option<usize> {
     let mut depth = 0_u32;
     loop {
-        at = match bytes.get(at)? {
+        at = match text.get(at)? {
             b'"' | b'\'' => quoted(text, at)?.1,
             b'{' | b'[' | b'(' => {
                 depth += 1;
@@ -98,7 +115,7 @@ fn skip_value(text: &str, mut at: usize) -> Option<usize> {
                 depth = depth.checked_sub(1)?;
                 at + 1
             }
-            _ if depth == 0 => match skip_word(bytes, at) {
+            _ if depth == 0 => match skip_word(text, at) {
                 end if end == at => return None,
                 end => end,
             },
@@ -111,36 +128,39 @@ fn skip_value(text: &str, mut at: usize) -> Option<usize> {
 }
 
 /// What stands between the quote at `at` and the next of its kind, and where the next byte is.
-fn quoted(text: &str, at: usize) -> Option<(&str, usize)> {
-    let bytes = text.as_bytes();
-    let quote = *bytes.get(at)?;
+fn quoted(text: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let quote = *text.get(at)?;
     let mut end = at + 1;
     loop {
-        end += memchr::memchr2(quote, b'\\', bytes.get(end..)?)?;
-        match bytes.get(end)? {
+        end += memchr::memchr2(quote, b'\\', text.get(end..)?)?;
+        match text.get(end)? {
             b'\\' => end += 2,
             _ => return Some((text.get(at + 1..end)?, end + 1)),
         }
     }
 }
 
-fn skip_word(bytes: &[u8], at: usize) -> usize {
+fn skip_word(text: &[u8], at: usize) -> usize {
     let word = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b'_');
-    at + bytes.get(at..).unwrap_or_default().iter().take_while(word).count()
+    at + text.get(at..).unwrap_or_default().iter().take_while(word).count()
 }
 
-fn skip_space(bytes: &[u8], at: usize) -> usize {
-    at + bytes.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+fn skip_space(text: &[u8], at: usize) -> usize {
+    at + text.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }
 
-fn skip_separators(bytes: &[u8], at: usize) -> usize {
+fn skip_separators(text: &[u8], at: usize) -> usize {
     let space = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b',';
-    at + bytes.get(at..).unwrap_or_default().iter().take_while(space).count()
+    at + text.get(at..).unwrap_or_default().iter().take_while(space).count()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Json, find, string_at};
+    use super::{Json, string_at};
+
+    fn find<'a>(text: &'a str, path: &[&str]) -> Option<Json<'a>> {
+        super::find(text.as_bytes(), path)
+    }
 
     #[test]
     fn finds_strings_on_the_top_level_only() {

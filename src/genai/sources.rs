@@ -3,6 +3,7 @@
 use super::conventions::{Conventions, Field, Glob, Kind, Place, Source};
 use super::facts::{FinishReason, Operation};
 use super::gather::Found;
+use super::json_scan::{At, Paths};
 use super::sight::{INPUT, MONEY, OF_MODEL, OUTPUT, Sight};
 use super::words::Words;
 use crate::otlp::keys::{KeyTable, Slot};
@@ -13,9 +14,11 @@ use crate::otlp::walk::Visit;
 pub(super) struct Sources {
     /// All of them; those of one field in the order of their rank.
     pub(super) all: Vec<(Field, Source)>,
-    /// By slot: where its sources begin in `uses`, where those begin that wait, and where all of them end.
-    pub(super) by_slot: Vec<(u16, u16, u16)>,
+    /// By slot: where its sources stand in `uses`.
+    pub(super) by_slot: Vec<Ranges>,
     pub(super) uses: Vec<Use>,
+    /// By slot: where in its texts its sources look.
+    pub(super) paths: Vec<Paths>,
     /// By first byte: whether a text of [`Sources::nothing`] begins with it.
     pub(super) nothing_begins: Vec<bool>,
     /// By slot: what is seen of it at first sight.
@@ -27,7 +30,7 @@ pub(super) struct Sources {
     /// Attributes of the resource by slot: where the sources of each begin in `resources`, and where they end.
     pub(super) by_resource_slot: Vec<(u16, u16)>,
     pub(super) resources: Vec<Use>,
-    pub(super) events: Vec<u16>,
+    pub(super) events: Vec<Use>,
     /// Names of the events whose time is that of the first token, at most 64.
     pub(super) first_token_events: Vec<String>,
     /// The time of the first token may stand where none of those are.
@@ -40,6 +43,26 @@ pub(super) struct Sources {
     pub(super) finish_reasons: Words<FinishReason>,
 }
 
+/// When sources are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// At once.
+    First,
+    /// When the kind of operation is known: they wait for that, or are dear to read.
+    Then,
+    /// When it is known that the call did not go well: they only say why.
+    Unwell,
+}
+
+/// Where the sources of a slot stand, by their turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ranges {
+    start: u16,
+    then: u16,
+    unwell: u16,
+    end: u16,
+}
+
 /// One source of a slot: enough to pass over it, and to take a value that nothing else is asked of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Use {
@@ -47,7 +70,14 @@ pub(super) struct Use {
     pub(super) source: u16,
     /// The kind of its values, where the key alone makes it count.
     pub(super) plain: Option<Kind>,
+    /// Where in the text of its attribute it looks.
+    pub(super) path: Option<At>,
+    /// Where in that text the words stand that make it count.
+    pub(super) when: Option<At>,
 }
+
+/// Fields that only say of a call that failed in which way it did.
+const OF_FAILURE: [Field; 2] = [Field::Began, Field::HttpStatus];
 
 /// Fields by which a span is known to tell of models.
 pub(super) const EVIDENCE: [Field; 8] = [
@@ -99,13 +129,17 @@ impl Sources {
                 at(&mut compiled.sights, slot, Sight::NOTHING).into_iter().for_each(|sight| sight.of_model = true);
             }
             let plain = source.is_plain().then(|| field.kind()).filter(|kind| kind.is_plain());
-            let one = Use { field: *field, source: index, plain };
+            let mut one = Use { field: *field, source: index, plain, path: None, when: None };
             if !wanted(*field) {
                 continue;
             }
             match &source.place {
                 Place::Attribute(key) => {
                     let Some(slot) = keys.add(key) else { continue };
+                    if let Some(paths) = at(&mut compiled.paths, slot, Paths::default()) {
+                        let add = |path: &[String]| paths.add(path);
+                        (one.path, one.when) = source.paths(add);
+                    }
                     at(&mut by_slot, slot, Vec::new()).into_iter().for_each(|uses| uses.push(one));
                     at(&mut compiled.sights, slot, Sight::NOTHING).into_iter().for_each(|sight| sight.add(one, source));
                     continue;
@@ -114,7 +148,7 @@ impl Sources {
                     let uses = keys.add(key).and_then(|slot| at(&mut by_resource_slot, slot, Vec::new()));
                     uses.into_iter().for_each(|uses| uses.push(one));
                 }
-                Place::Event(..) => compiled.events.push(index),
+                Place::Event(..) => compiled.events.push(one),
                 Place::SpanName(glob) => compiled.span_names.push((one, glob.clone())),
             }
             if *field == Field::FirstToken {
@@ -129,14 +163,15 @@ impl Sources {
             let told = [&INPUT[..], &OUTPUT, &MONEY, &OF_MODEL, &[Field::TotalTokens]];
             compiled.tells_elsewhere |= told.iter().any(|fields| fields.contains(field));
         }
-        let waits = |one: &Use| all.get(usize::from(one.source)).is_some_and(|(_, source)| source.waits());
-        for list in by_slot {
-            let start = compiled.uses.len() as u16;
-            let (late, early): (Vec<Use>, Vec<Use>) = list.into_iter().partition(waits);
-            compiled.uses.extend(early);
-            let middle = compiled.uses.len() as u16;
-            compiled.uses.extend(late);
-            compiled.by_slot.push((start, middle, compiled.uses.len() as u16));
+        for mut list in by_slot {
+            let turn = |one: &Use| all.get(usize::from(one.source)).map_or(Turn::First, |(field, it)| it.turn(*field));
+            list.sort_by_key(|one| turn(one) as u8);
+            let before = |last: Turn| list.iter().filter(|one| (turn(one) as u8) < last as u8).count();
+            let start = compiled.uses.len();
+            let ends = [0, before(Turn::Then), before(Turn::Unwell), list.len()].map(|count| (start + count) as u16);
+            let [start, then, unwell, end] = ends;
+            compiled.uses.extend(list);
+            compiled.by_slot.push(Ranges { start, then, unwell, end });
         }
         for list in by_resource_slot {
             let start = compiled.resources.len() as u16;
@@ -152,12 +187,22 @@ impl Sources {
         compiled
     }
 
-    /// The sources of a slot that are read at once, or those that wait.
+    /// The sources of a slot whose turn it is.
     #[inline]
-    pub(super) fn of_slot(&self, slot: Slot, rest: bool) -> &[Use] {
-        let Some((start, middle, end)) = self.by_slot.get(slot.index()) else { return &[] };
-        let range = if rest { *middle..*end } else { *start..*middle };
+    pub(super) fn of_slot(&self, slot: Slot, turn: Turn) -> &[Use] {
+        let Some(Ranges { start, then, unwell, end }) = self.by_slot.get(slot.index()) else { return &[] };
+        let range = match turn {
+            Turn::First => *start..*then,
+            Turn::Then => *then..*unwell,
+            Turn::Unwell => *unwell..*end,
+        };
         self.uses.get(usize::from(range.start)..usize::from(range.end)).unwrap_or_default()
+    }
+
+    /// All sources of a slot.
+    pub(super) fn all_of_slot(&self, slot: Slot) -> &[Use] {
+        let Some(Ranges { start, end, .. }) = self.by_slot.get(slot.index()) else { return &[] };
+        self.uses.get(usize::from(*start)..usize::from(*end)).unwrap_or_default()
     }
 
     /// The sources of a slot of the resource.
@@ -197,6 +242,27 @@ impl Source {
     /// Whether it is dear to read, or waits for the kind of operation.
     pub(super) fn waits(&self) -> bool {
         !self.path.is_empty() || self.kind.is_some() || self.when.is_some()
+    }
+
+    /// When it is asked.
+    fn turn(&self, field: Field) -> Turn {
+        match self.waits() {
+            true if OF_FAILURE.contains(&field) => Turn::Unwell,
+            true => Turn::Then,
+            false => Turn::First,
+        }
+    }
+
+    /// Where in the text of its attribute it looks, for its value and for the words that make it count.
+    fn paths(&self, mut add: impl FnMut(&[String]) -> Option<At>) -> (Option<At>, Option<At>) {
+        let own = self.when.as_ref().filter(|when| when.key.is_none());
+        if self.path.is_empty() || own.is_some_and(|when| when.path.is_empty()) {
+            return (None, None);
+        }
+        let when = own.and_then(|when| add(&when.path));
+        // Where there is no room for both, neither is looked for with the others.
+        let path = if when.is_some() == own.is_some() { add(&self.path) } else { None };
+        (path, when)
     }
 
     pub(super) fn counts_on(&self, visit: &Visit<'_, '_>, operation: Option<(Operation, bool)>) -> bool {
