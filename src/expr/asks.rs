@@ -60,9 +60,14 @@ impl Asks {
         self.usage
     }
 
+    /// The least of a ceiling at which a verdict may hang on it: infinity where no rule asks for it.
+    pub fn least(&self, ceiling: Ceiling) -> f64 {
+        self.least.get(ceiling as usize).copied().unwrap_or(f64::INFINITY)
+    }
+
     /// Whether a rule asks for that ceiling.
     pub fn asks_for(&self, ceiling: Ceiling) -> bool {
-        self.least.get(ceiling as usize).is_some_and(|least| *least < f64::INFINITY)
+        self.least(ceiling) < f64::INFINITY
     }
 
     /// Whether the verdict on a session with these ceilings may hang on what its spans say.

@@ -189,16 +189,16 @@ impl FactKeys {
         self.sources.glance(visit)
     }
 
-    /// What a span may add to the ceilings of its session, but for what it spent. `asked` are the ceilings that somebody asks
-    /// for, `irreversible` the tools whose calls cannot be undone.
+    /// What a span may add to the ceilings of its session, but for what it spent. `least` is from where on somebody asks for
+    /// a ceiling, `irreversible` are the tools whose calls cannot be undone.
     pub fn share(
         &self,
         visit: &Visit<'_, '_>,
         glance: &Glance,
-        asked: impl Fn(Ceiling) -> bool,
+        least: impl Fn(Ceiling) -> f64,
         irreversible: &[Glob],
     ) -> Share {
-        self.sources.share(visit, glance, asked, irreversible)
+        self.sources.share(visit, glance, least, irreversible)
     }
 
     /// What a span spent; the hash of its model begins with `seed`.

@@ -72,18 +72,19 @@ impl Sources {
         glance
     }
 
-    /// What a span may add to those ceilings of its session for which its usage need not be known. `asked` are the ceilings
-    /// that somebody asks for, `irreversible` the tools whose calls cannot be undone.
+    /// What a span may add to those ceilings of its session for which its usage need not be known. `least` is from where
+    /// on somebody asks for a ceiling, `irreversible` are the tools whose calls cannot be undone.
     pub(super) fn share(
         &self,
         visit: &Visit<'_, '_>,
         glance: &Glance,
-        asked: impl Fn(Ceiling) -> bool,
+        least: impl Fn(Ceiling) -> f64,
         irreversible: &[Glob],
     ) -> Share {
         if !glance.speaks {
             return Share::NOTHING;
         }
+        let asked = |ceiling| least(ceiling) < f64::INFINITY;
         let tool_call = glance.may_be(Operation::Tool);
         let failed = glance.failed || visit.span.status == STATUS_ERROR;
         let irreversible = tool_call
@@ -100,16 +101,27 @@ impl Sources {
             tool_call,
             tool_failed: tool_call && failed,
             irreversible,
-            first_token: if times { at_least(self.first_token(visit)) } else { 0.0 },
+            first_token: if times { self.first_token(visit, least(Ceiling::FirstToken)) } else { 0.0 },
             arguments: if repeats { self.arguments(visit, glance) } else { Arguments::None },
             ..Share::NOTHING
         }
     }
 
-    /// What the time to the first token cannot be above, in seconds: the longest of all that are told and plausible.
-    fn first_token(&self, visit: &Visit<'_, '_>) -> f64 {
+    /// What the time to the first token cannot be above, in seconds: that of the span will do where nobody asks for so
+    /// much, else the longest of all that are told and plausible.
+    fn first_token(&self, visit: &Visit<'_, '_>, least: f64) -> f32 {
+        let whole = coerce::longest(visit.span.duration());
+        let rough = at_least(whole);
+        if f64::from(rough) < least || self.times_otherwise {
+            rough
+        } else {
+            at_least(self.told_first_token(visit, whole))
+        }
+    }
+
+    /// The longest of all the times to the first token that are told and plausible, at most `whole`, in seconds.
+    fn told_first_token(&self, visit: &Visit<'_, '_>, whole: f64) -> f64 {
         let (start, duration) = (visit.span.start, visit.span.duration());
-        let whole = coerce::longest(duration);
         let plausible = |seconds: &f64| *seconds > 0.0 && *seconds <= whole;
         let mut longest: f64 = 0.0;
         let with_times = |slot: &&Slot| self.sights.get(slot.index()).is_some_and(|sight| sight.first_token);
@@ -135,7 +147,7 @@ impl Sources {
                 seen |= u64::from(seconds.is_some()) << bit;
             }
         }
-        if self.times_otherwise { whole } else { longest }
+        longest
     }
 
     /// Name of the tool, where it is told for certain; empty where there is none.

@@ -96,6 +96,9 @@ impl Names {
 
     /// The canonical name of a provider, with or without a suffix for its API.
     fn known(&self, raw: &str) -> Option<&str> {
+        if raw.is_empty() {
+            return None;
+        }
         let named = |alias: &str| self.aliases.get(alias).and_then(|place| self.canonical.get(place));
         let before_suffix = || {
             let cuts = raw.match_indices('.').map(|(at, _)| raw.split_at(at));

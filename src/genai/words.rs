@@ -18,14 +18,16 @@ impl<V: Copy> Words<V> {
     pub(super) fn new<'w>(words: impl IntoIterator<Item = (&'w str, V)>) -> Self {
         let mut map = HashMap::default();
         for (word, value) in words {
-            map.entry(word.to_ascii_lowercase().replace('-', "_").into_boxed_str()).or_insert(value);
+            let folded = word.to_ascii_lowercase().replace('-', "_");
+            map.entry(folded.to_ascii_uppercase().into_boxed_str()).or_insert(value);
+            map.entry(folded.into_boxed_str()).or_insert(value);
         }
         Self { map }
     }
 
     /// What a word means.
     pub(super) fn get(&self, word: &str) -> Option<V> {
-        // Most are written as they are known.
+        // Most are written as they are known, in small letters or in capitals.
         if let Some(value) = self.map.get(word) {
             return Some(*value);
         }

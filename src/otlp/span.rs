@@ -53,6 +53,8 @@ pub struct SpanView<'a> {
     pub events: u32,
     /// How many links there are.
     pub links: u32,
+    /// Where the first event stands in the bytes.
+    events_at: usize,
 }
 
 /// One event of a span.
@@ -144,6 +146,7 @@ impl<'a> SpanView<'a> {
             status: 0,
             events: 0,
             links: 0,
+            events_at: 0,
         };
         // The last one counts, as for every scalar: so none is judged before.
         let mut ids: (&[u8], &[u8], &[u8]) = (&[], &[], &[]);
@@ -175,7 +178,8 @@ impl<'a> SpanView<'a> {
                 span::START_TIME => view.start = field.value.fixed64(at)?,
                 span::END_TIME => view.end = field.value.fixed64(at)?,
                 span::EVENTS => {
-                    EventView::parse(field.value.bytes(at)?)?;
+                    EventView::check(field.value.bytes(at)?)?;
+                    view.events_at = if view.events == 0 { at } else { view.events_at };
                     view.events += 1;
                 }
                 span::LINKS => {
@@ -210,7 +214,8 @@ impl<'a> SpanView<'a> {
 
     /// The events, in the order of the wire.
     pub fn events(&self) -> impl Iterator<Item = EventView<'a>> + use<'a> {
-        fields(self.bytes, span::EVENTS).filter_map(|bytes| EventView::parse(bytes).ok())
+        let bytes = self.bytes.get(self.events_at..).unwrap_or_default();
+        fields(bytes, span::EVENTS).take(self.events as usize).filter_map(|bytes| EventView::read(bytes).ok())
     }
 
     /// The trace ids of the links, in the order of the wire; malformed ones are left out.
@@ -235,20 +240,36 @@ impl<'a> SpanView<'a> {
 // === impl EventView ===
 
 impl<'a> EventView<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<Self, WireError> {
-        let mut view = Self { time: 0, name: "", bytes };
+    /// Checks an `Event` message, what is in it included.
+    fn check(bytes: &'a [u8]) -> Result<(), WireError> {
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.next_field()? {
             let at = field.start;
             match field.number {
-                event::TIME => view.time = field.value.fixed64(at)?,
-                event::NAME => view.name = string(field.value.bytes(at)?, at)?,
+                event::TIME => drop(field.value.fixed64(at)?),
+                event::NAME => drop(string(field.value.bytes(at)?, at)?),
                 event::ATTRIBUTES => drop(RawAttribute::parse(field.value.bytes(at)?, 0)?),
                 event::DROPPED_ATTRIBUTES_COUNT => drop(field.value.varint(at)?),
                 _ => {}
             }
         }
-        Ok(view)
+        Ok(())
+    }
+
+    /// Reads an `Event` message that was checked: its attributes are passed by.
+    fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
+        let (mut time, mut name): (_, &[u8]) = (0, &[]);
+        let mut reader = Reader::new(bytes);
+        loop {
+            while reader.next_if(tag(event::ATTRIBUTES, 2)).is_some() {}
+            let Some(field) = reader.next_field()? else { break };
+            match field.number {
+                event::TIME => time = field.value.fixed64(field.start)?,
+                event::NAME => name = field.value.bytes(field.start)?,
+                _ => {}
+            }
+        }
+        Ok(Self { time, name: string(name, 0)?, bytes })
     }
 
     /// The attributes, in the order of the wire.

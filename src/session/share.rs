@@ -17,9 +17,8 @@ impl Lens {
         if !asks.asks_for_ceilings() {
             return Share::NOTHING;
         }
-        let asked = |ceiling| asks.asks_for(ceiling);
         let glance = self.fact_keys.glance(visit);
-        let mut share = self.fact_keys.share(visit, &glance, asked, &self.ends.irreversible);
+        let mut share = self.fact_keys.share(visit, &glance, |ceiling| asks.least(ceiling), &self.ends.irreversible);
         if share.unended && asks.asks_for_endings() {
             // At first sight a call that does not tell of its end looks like one that broke.
             let facts = self.fact_keys.usage(visit);
