@@ -65,7 +65,7 @@ fn seen(visit: &Visit<'_, '_>, slots: &[Slot]) -> Seen {
     let SpanView { trace_id, span_id, parent_id, start, end, kind, status, flags, .. } = span;
     let parent_id = if parent_id.is_zero() { Vec::new() } else { parent_id.0.to_vec() };
     let events: Vec<_> =
-        span.events().map(|event| (event.time, event.name.into(), pairs(event.attributes()))).collect();
+        span.events().map(|event| (event.time, event.name().into(), pairs(event.attributes()))).collect();
     assert_eq!(events.len(), span.events as usize);
     Seen {
         resource: picked(visit.resource, slots),

@@ -84,7 +84,7 @@ fn paragraph(text: &mut String, number: u64, scope: ScopeView<'_>, span: &SpanVi
         write!(text, "\n     -> {}: {}", attribute.key.escape_debug(), Shown(attribute.value))?;
     }
     for (number, event) in span.events().enumerate() {
-        write!(text, "\nSpanEvent #{number}\n     -> Name: {:?}\n     -> Timestamp: {}", event.name, event.time)?;
+        write!(text, "\nSpanEvent #{number}\n     -> Name: {:?}\n     -> Timestamp: {}", event.name(), event.time)?;
         for attribute in event.attributes() {
             write!(text, "\n          -> {}: {}", attribute.key.escape_debug(), Shown(attribute.value))?;
         }

@@ -142,10 +142,7 @@ impl Node {
                 Item::Event(_) => Value::Absent,
             },
             (Self::Event(levels, Read(_, read)), _) => env.event(*levels).map_or(Value::Absent, |event| read(&event)),
-            (Self::EventAttribute(levels, key), _) => {
-                let mut attributes = env.event(*levels).into_iter().flat_map(|event| event.attributes());
-                attributes.find(|attribute| *attribute.key == **key).map(|attribute| attribute.value).into()
-            }
+            (Self::EventAttribute(levels, key), _) => env.event(*levels).and_then(|event| event.attribute(key)).into(),
             _ => Value::Absent,
         }
     }

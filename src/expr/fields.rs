@@ -106,7 +106,7 @@ pub const SPAN: &[Field<SpanRead>] = &[
 
 /// The fields of an event; `attributes` is read in its own way.
 pub const EVENT: &[Field<EventRead>] = &[
-    field("name", Type::String, "", "its name", |event| Value::Str(event.name)),
+    field("name", Type::String, "", "its name", |event| Value::Str(event.name())),
     field("attributes", Type::Attributes, "", "its attributes, by key", |_| Value::Absent),
 ];
 

@@ -32,9 +32,8 @@ impl ErrorTypes {
         if visit.span.events == 0 {
             return None;
         }
-        let exception = visit.span.events().filter(|event| event.name == "exception").last()?;
-        let own = exception.attributes().filter(|attribute| attribute.key == self.exception_type);
-        Some(own.filter_map(|attribute| attribute.value.as_str()).last().unwrap_or_default())
+        let exception = visit.span.events().filter(|event| event.name == b"exception").last()?;
+        Some(exception.attribute(&self.exception_type).and_then(AnyValue::as_str).unwrap_or_default())
     }
 }
 

@@ -215,13 +215,13 @@ impl Sources {
                 else {
                     continue;
                 };
-                if name != event.name {
+                if name.as_bytes() != event.name {
                     continue;
                 }
                 let value = match attribute {
                     // The event counts by its own time: what came before the span has no place in it.
                     None => event.time.checked_sub(visit.span.start).map(|nanos| AnyValue::Double(nanos as f64 / 1e6)),
-                    Some(key) => event.attributes().find(|own| own.key == key).map(|own| own.value),
+                    Some(key) => event.attribute(key),
                 };
                 if let Some(value) = value {
                     self.offer(visit, *one, Held::Value(value), gathered);

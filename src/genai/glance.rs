@@ -49,7 +49,7 @@ impl Sources {
         let mut operation = Seen::default();
         let (mut finished, mut unsure) = (u16::MAX, self.elsewhere(Field::FinishReasons));
         for slot in visit.attributes.present() {
-            let Some(sight) = self.sights.get(slot.index()) else { continue };
+            let Some(sight) = self.sights.get(slot.index()).filter(|sight| sight.tells) else { continue };
             glance.speaks |= sight.evidence;
             glance.failed |= sight.failed;
             glance.uses |= sight.uses != Uses::default();
@@ -58,8 +58,7 @@ impl Sources {
             glance.arguments.look(*slot, sight.arguments);
             let First { source, plain } = sight.finish;
             if source < u16::MAX {
-                let reasons = visit.attributes.get(*slot).filter(|_| plain);
-                match reasons.and_then(|value| self.finish_reasons(value).gravest()) {
+                match plain.then(|| self.gravest_of(visit, *slot)).flatten() {
                     Some(_) if source > finished => {}
                     Some(reason) => (finished, glance.finish) = (source, Some(reason)),
                     None => unsure = unsure.min(source),
@@ -67,9 +66,24 @@ impl Sources {
             }
         }
         glance.finish = glance.finish.filter(|_| finished < unsure);
-        let told = operation.slot.filter(|_| operation.first.plain).and_then(|slot| visit.attributes.get(slot));
-        glance.operation = told.and_then(|value| self.operation(value)).map(|(operation, _)| operation);
+        let told = operation.slot.filter(|_| operation.first.plain);
+        glance.operation = told.and_then(|slot| self.operation_of(visit, slot));
         glance
+    }
+
+    /// The kind of operation that an attribute tells.
+    fn operation_of(&self, visit: &Visit<'_, '_>, slot: Slot) -> Option<Operation> {
+        // Mostly it is a word that is known, of which it need not be found out that it is text.
+        let known = visit.attributes.text_bytes(slot).and_then(|word| self.operations.as_written(word));
+        let told = || self.operation(visit.attributes.get(slot)?);
+        known.or_else(told).map(|(operation, _)| operation)
+    }
+
+    /// The finish reason that weighs most of those that an attribute tells.
+    fn gravest_of(&self, visit: &Visit<'_, '_>, slot: Slot) -> Option<FinishReason> {
+        let known = visit.attributes.text_bytes(slot).and_then(|word| self.finish_reasons.as_written(word));
+        let known = known.filter(|reason| *reason != FinishReason::Unknown);
+        known.or_else(|| self.finish_reasons(visit.attributes.get(slot)?).gravest())
     }
 
     /// What a span may add to those ceilings of its session for which its usage need not be known. `least` is from where
@@ -139,7 +153,7 @@ impl Sources {
         let mut seen = 0_u64;
         for event in visit.span.events() {
             for (bit, name) in self.first_token_events.iter().enumerate() {
-                if *name != *event.name || seen >> bit & 1 == 1 {
+                if name.as_bytes() != event.name || seen >> bit & 1 == 1 {
                     continue;
                 }
                 let seconds = event.time.checked_sub(start).map(|nanos| nanos as f64 / 1e9).filter(plausible);

@@ -113,7 +113,7 @@ impl SessionKeys {
         };
         let said = self.ends.iter().filter_map(|slot| visit.attributes.get(*slot)).any(truth);
         said || (visit.span.events > 0
-            && visit.span.events().any(|event| self.end_events.iter().any(|name| name == event.name)))
+            && visit.span.events().any(|event| self.end_events.iter().any(|name| name.as_bytes() == event.name)))
     }
 
     /// What kind of error the span had: its attributes first, then its exception event. Empty when it does not tell.
@@ -121,9 +121,9 @@ impl SessionKeys {
         self.error_types.of(visit)
     }
 
-    /// `service.name` of the span's resource, or empty.
-    pub fn service<'a>(&self, visit: &Visit<'a, '_>) -> &'a str {
-        self.service.and_then(|slot| visit.resource.get(slot)).and_then(AnyValue::as_str).unwrap_or_default()
+    /// The bytes of `service.name` of the span's resource, or empty.
+    pub fn service<'a>(&self, visit: &Visit<'a, '_>) -> &'a [u8] {
+        self.service.and_then(|slot| visit.resource.text_bytes(slot)).unwrap_or_default()
     }
 
     fn id_in<'a>(&self, value: AnyValue<'a>, json: &[String]) -> Option<Cow<'a, str>> {

@@ -6,6 +6,8 @@ use super::sources::{EVIDENCE, Use};
 /// What an attribute tells by being there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sight {
+    /// It tells anything of what follows.
+    pub(super) tells: bool,
     /// Its span may speak of models.
     pub(super) evidence: bool,
     /// It may say that the span failed.
@@ -80,6 +82,7 @@ pub(super) const OUTPUT: [Field; 5] =
 impl Sight {
     /// It tells nothing.
     pub(super) const NOTHING: Self = Self {
+        tells: false,
         evidence: false,
         failed: false,
         operation: First::NONE,
@@ -107,6 +110,9 @@ impl Sight {
             Field::ToolArguments => self.arguments.add(one, source.is_plain_for_tools()),
             _ => {}
         }
+        let firsts = [self.operation, self.finish, self.tool, self.arguments];
+        self.tells = self.evidence || self.failed || self.uses != Uses::default();
+        self.tells |= firsts.iter().any(|first| first.source < u16::MAX);
     }
 }
 
@@ -126,12 +132,19 @@ impl First {
 // === impl Uses ===
 
 impl Uses {
+    /// Those of one field.
+    pub(super) fn of(field: Field) -> Self {
+        let counts = |fields: &[Field]| u8::from(fields.contains(&field));
+        let (input, output, total) = (counts(&INPUT), counts(&OUTPUT), counts(&[Field::TotalTokens]));
+        Self { input, output, total, money: counts(&MONEY), plain: (false, false) }
+    }
+
     fn add(&mut self, one: Use) {
-        let counts = |fields: &[Field]| u8::from(fields.contains(&one.field));
-        self.input = self.input.saturating_add(counts(&INPUT));
-        self.output = self.output.saturating_add(counts(&OUTPUT));
-        self.total = self.total.saturating_add(counts(&[Field::TotalTokens]));
-        self.money = self.money.saturating_add(counts(&MONEY));
+        let more = Self::of(one.field);
+        self.input = self.input.saturating_add(more.input);
+        self.output = self.output.saturating_add(more.output);
+        self.total = self.total.saturating_add(more.total);
+        self.money = self.money.saturating_add(more.money);
         self.plain.0 |= one.plain.is_some() && one.field == Field::InputTokens;
         self.plain.1 |= one.plain.is_some() && one.field == Field::OutputTokens;
     }

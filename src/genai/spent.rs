@@ -3,9 +3,11 @@
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::coerce;
+use super::conventions::Kind;
 use super::glance::Glance;
-use super::sight::{Sight, Uses};
+use super::sight::Uses;
 use super::sources::Sources;
+use crate::otlp::keys::Slot;
 use crate::otlp::value::AnyValue;
 use crate::otlp::walk::Visit;
 
@@ -55,7 +57,12 @@ impl Sources {
         let mut model = xxh3_64_with_seed(visit.scope.name.as_bytes(), seed);
         for slot in visit.attributes.present() {
             let Some(sight) = self.sights.get(slot.index()) else { continue };
-            if sight.uses != Uses::default() && !told.add(visit.attributes.get(*slot), sight) {
+            let read = match sight.uses == Uses::default() {
+                true => true,
+                false if sight.uses_unplainly => self.add_inside(visit, *slot, &mut told),
+                false => told.add(visit.attributes.get(*slot), sight.uses),
+            };
+            if !read {
                 return Spent::Unknown;
             }
             if sight.of_model {
@@ -74,22 +81,41 @@ impl Sources {
             model: model.wrapping_add(operation as u64),
         }
     }
+
+    /// Adds what is told by the JSON in an attribute; `false` where it is no such text, or tells more than numbers in it.
+    fn add_inside(&self, visit: &Visit<'_, '_>, slot: Slot, told: &mut Told) -> bool {
+        let Some((text, paths)) = visit.attributes.text_bytes(slot).zip(self.paths.get(slot.index())) else {
+            return false;
+        };
+        let uses = || self.all_of_slot(slot).iter().filter(|one| Uses::of(one.field) != Uses::default());
+        let wanted = uses().filter_map(|one| one.path?.bit()).fold(0, |all, bit| all | bit);
+        let found = paths.find(text, wanted);
+        uses().all(|one| {
+            let added = self.all.get(usize::from(one.source)).is_none_or(|(_, source)| source.add > 0);
+            let Some(path) = one.path.filter(|_| !added) else { return false };
+            let value = found.at(path).and_then(coerce::of_json);
+            match value.and_then(|(value, _)| coerce::to(Kind::Real, value)) {
+                None => true,
+                number => told.add(number, Uses::of(one.field)),
+            }
+        })
+    }
 }
 
 // === impl Told ===
 
 impl Told {
-    /// Adds what an attribute tells; `false` where that is no plain number.
-    fn add(&mut self, value: Option<AnyValue<'_>>, sight: &Sight) -> bool {
+    /// Adds a number that is told for so many fields; `false` where it is none that makes sense.
+    fn add(&mut self, value: Option<AnyValue<'_>>, uses: Uses) -> bool {
         let number = match value {
             Some(AnyValue::Int(number)) => number as f64,
             Some(AnyValue::Double(number)) => number,
             _ => return false,
         };
-        if sight.uses_unplainly || !(0.0..1e18).contains(&number) {
+        if !(0.0..1e18).contains(&number) {
             return false;
         }
-        let (uses, tokens) = (sight.uses, number.ceil());
+        let tokens = number.ceil();
         self.input += tokens * f64::from(uses.input);
         self.output += tokens * f64::from(uses.output);
         self.total += tokens * f64::from(uses.total);

@@ -8,7 +8,7 @@ const MAX_WORD: usize = 64;
 /// Words and what they mean. Of equal words the first counts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Words<V> {
-    map: HashMap<Box<str>, V, foldhash::fast::RandomState>,
+    map: HashMap<Box<[u8]>, V, foldhash::fast::RandomState>,
 }
 
 // === impl Words ===
@@ -19,8 +19,8 @@ impl<V: Copy> Words<V> {
         let mut map = HashMap::default();
         for (word, value) in words {
             let folded = word.to_ascii_lowercase().replace('-', "_");
-            map.entry(folded.to_ascii_uppercase().into_boxed_str()).or_insert(value);
-            map.entry(folded.into_boxed_str()).or_insert(value);
+            map.entry(folded.to_ascii_uppercase().into_bytes().into()).or_insert(value);
+            map.entry(folded.into_bytes().into()).or_insert(value);
         }
         Self { map }
     }
@@ -28,14 +28,19 @@ impl<V: Copy> Words<V> {
     /// What a word means.
     pub(super) fn get(&self, word: &str) -> Option<V> {
         // Most are written as they are known, in small letters or in capitals.
-        if let Some(value) = self.map.get(word) {
-            return Some(*value);
+        if let Some(value) = self.as_written(word.as_bytes()) {
+            return Some(value);
         }
         let mut folded = [0; MAX_WORD];
         let folded = folded.get_mut(..word.len())?;
         for (to, from) in folded.iter_mut().zip(word.bytes()) {
             *to = if from == b'-' { b'_' } else { from.to_ascii_lowercase() };
         }
-        self.map.get(std::str::from_utf8(folded).ok()?).copied()
+        self.as_written(folded)
+    }
+
+    /// What a word means that is written as it is known.
+    pub(super) fn as_written(&self, word: &[u8]) -> Option<V> {
+        self.map.get(word).copied()
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::fields::{event, link, span, status};
 use super::keys::{KeyTable, Picked};
-use super::value::{Attribute, RawAttribute, string};
+use super::value::{AnyValue, Attribute, RawAttribute, string};
 use super::wire::{Reader, WireError};
 
 /// A W3C trace id.
@@ -62,8 +62,8 @@ pub struct SpanView<'a> {
 pub struct EventView<'a> {
     /// `time_unix_nano`
     pub time: u64,
-    /// `name`
-    pub name: &'a str,
+    /// The bytes of `name`, which were checked to be UTF-8: it is mostly compared with others.
+    pub name: &'a [u8],
     bytes: &'a [u8],
 }
 
@@ -258,8 +258,10 @@ impl<'a> EventView<'a> {
 
     /// Reads an `Event` message that was checked: its attributes are passed by.
     fn read(bytes: &'a [u8]) -> Result<Self, WireError> {
-        let (mut time, mut name): (_, &[u8]) = (0, &[]);
         let mut reader = Reader::new(bytes);
+        // In the order in which every SDK writes them; whatever else comes, or comes again, is read below.
+        let mut time = reader.next_fixed64_if(tag(event::TIME, 1)).unwrap_or_default();
+        let mut name = reader.next_if(tag(event::NAME, 2)).unwrap_or_default();
         loop {
             while reader.next_if(tag(event::ATTRIBUTES, 2)).is_some() {}
             let Some(field) = reader.next_field()? else { break };
@@ -269,7 +271,22 @@ impl<'a> EventView<'a> {
                 _ => {}
             }
         }
-        Ok(Self { time, name: string(name, 0)?, bytes })
+        Ok(Self { time, name, bytes })
+    }
+
+    /// The name as a text.
+    pub fn name(&self) -> &'a str {
+        std::str::from_utf8(self.name).unwrap_or_default()
+    }
+
+    /// The first attribute of that key; the values of others are passed by.
+    pub fn attribute(&self, key: &str) -> Option<AnyValue<'a>> {
+        let value = |attribute: &'a [u8]| match RawAttribute::key_then_value(attribute) {
+            Some((own, value)) if own == key.as_bytes() => AnyValue::parse(value).ok(),
+            Some(_) => None,
+            None => Attribute::parse(attribute).ok().filter(|attribute| attribute.key == key).map(|it| it.value),
+        };
+        fields(self.bytes, event::ATTRIBUTES).find_map(value)
     }
 
     /// The attributes, in the order of the wire.

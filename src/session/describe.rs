@@ -85,9 +85,9 @@ impl Lens {
             remote_parent: span.has_remote_parent(),
             ends_session: self.session_keys.ends_session(visit),
             share: self.share(visit, book),
-            name: frame.text(span.name),
+            name: frame.text(span.name.as_bytes()),
             service: frame.text(self.session_keys.service(visit)),
-            error_type: frame.text(error_type),
+            error_type: frame.text(error_type.as_bytes()),
             incoming_rv: randomness.unwrap_or(u64::MAX),
         }
     }
@@ -123,7 +123,7 @@ impl Lens {
 // === impl Frame ===
 
 impl Frame<'_> {
-    fn text(self, text: &str) -> Text {
+    fn text(self, text: &[u8]) -> Text {
         if text.is_empty() {
             return Text::default();
         }

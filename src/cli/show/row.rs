@@ -46,7 +46,7 @@ impl Row {
             span_id: bytes(&view.span_id.0),
             parent_id: bytes(&view.parent_id.0),
             name: view.name.into(),
-            service: lens.session_keys.service(visit).into(),
+            service: String::from_utf8_lossy(lens.session_keys.service(visit)).into(),
             kind: KINDS.get(view.kind as usize).copied().unwrap_or_default(),
             start: view.start,
             end: view.end,
