@@ -5,6 +5,7 @@
 //! much the same choice. A session's copies go when it goes, so that nothing is copied twice.
 
 use super::shard::Shard;
+use super::warm::WARM;
 use crate::flow::SpanRef;
 use crate::log::{LogUsage, RecordKind};
 use crate::otlp::join::copy_forward;
@@ -50,8 +51,9 @@ impl Shard {
         }
         sessions.sort_unstable();
         sessions.dedup();
-        for index in sessions {
-            self.move_spans(index, slots);
+        for some in sessions.chunks(WARM) {
+            self.warm_copies(some, slots);
+            some.iter().for_each(|index| self.move_spans(*index, slots));
         }
     }
 
