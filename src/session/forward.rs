@@ -5,12 +5,14 @@
 //! much the same choice. A session's copies go when it goes, so that nothing is copied twice.
 
 use super::shard::Shard;
+use super::warm::WARM;
 use crate::flow::SpanRef;
 use crate::log::{LogUsage, RecordKind};
 use crate::otlp::join::copy_forward;
 
-/// The log is let grow to this share of its limit before anything is copied: memory that is not short is not saved.
-const FREE_SHARE: f64 = 0.25;
+/// The log is let grow to this share of its limit before anything is copied, and is not copied below it: memory that is not
+/// short is not saved. With a million sessions of a few spans far apart, copying is a quarter of all the work.
+const FREE_SHARE: f64 = 0.5;
 /// Held bytes over wanted ones above which segments are emptied. Lower would copy more than it saves: with lifetimes spread
 /// log-uniformly over three decades this is where three tenths of what comes in are copied.
 const HELD_PER_WANTED: f64 = 1.458;
@@ -50,8 +52,9 @@ impl Shard {
         }
         sessions.sort_unstable();
         sessions.dedup();
-        for index in sessions {
-            self.move_spans(index, slots);
+        for some in sessions.chunks(WARM) {
+            self.warm_copies(some, slots);
+            some.iter().for_each(|index| self.move_spans(*index, slots));
         }
     }
 
@@ -89,11 +92,20 @@ impl Shard {
     }
 }
 
-/// How many bytes the log holds beyond what its wanted bytes justify.
+/// How many bytes the log holds beyond what its limit and its wanted bytes justify.
 fn excess(usage: &LogUsage) -> u64 {
-    let (held, wanted) = (usage.held as f64, usage.live as f64);
-    if held <= FREE_SHARE * usage.limit as f64 || held <= HELD_PER_WANTED * wanted {
-        return 0;
+    let justified = f64::max(FREE_SHARE * usage.limit as f64, HELD_PER_WANTED * usage.live as f64);
+    (usage.held as f64 - justified) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_copied_that_the_limit_or_what_is_wanted_justifies() {
+        let excess = |held, live| excess(&LogUsage { held, live, limit: 1000, ..LogUsage::default() });
+        assert_eq!([excess(500, 0), excess(500, 500), excess(501, 0)], [0, 0, 1], "half of the limit is free");
+        assert_eq!([excess(729, 500), excess(900, 500)], [0, 171], "beyond it, so much for what is wanted");
     }
-    (held - HELD_PER_WANTED * wanted) as u64
 }

@@ -32,9 +32,10 @@ pub(super) struct HeldSegment {
 // === impl Held ===
 
 impl Held {
-    /// The slot of a segment, which is held from now on.
+    /// The slot of a segment, which is held from now on. Copies are of one session, so that there are as many as sessions:
+    /// nobody looks for one, and one that comes again with another trace of its session is held once more.
     pub(super) fn hold(&mut self, segment: &Arc<Segment>, copied: bool) -> u32 {
-        if let Some(slot) = self.by_serial.get(&segment.serial()) {
+        if !copied && let Some(slot) = self.by_serial.get(&segment.serial()) {
             return *slot;
         }
         let held = HeldSegment { segment: segment.clone(), spans: 0, bytes: 0, copied, sessions: Vec::new() };
@@ -43,7 +44,9 @@ impl Held {
             Some(place) => *place = Some(held),
             None => self.slots.push(Some(held)),
         }
-        self.by_serial.insert(segment.serial(), slot);
+        if !copied {
+            self.by_serial.insert(segment.serial(), slot);
+        }
         slot
     }
 
@@ -101,7 +104,9 @@ impl Held {
 
     fn let_go(&mut self, slot: u32) {
         let Some(held) = self.slots.get_mut(slot as usize).and_then(Option::take) else { return };
-        self.by_serial.remove(&held.segment.serial());
+        if !held.copied {
+            self.by_serial.remove(&held.segment.serial());
+        }
         self.free.push(slot);
     }
 }

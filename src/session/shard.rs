@@ -17,6 +17,7 @@ use super::open::{Bounds, Open};
 use super::outlets::Outlets;
 use super::remembered::{Generations, JudgedTrace};
 use super::table::{Table, Ticket};
+use super::warm::WARM;
 use super::wheel::Wheel;
 use crate::clock::{Nanos, SECOND};
 use crate::config;
@@ -29,8 +30,6 @@ use crate::otlp::span::TraceId;
 const LOOK: Nanos = SECOND / 2;
 /// Up to so many sessions, choosing among them costs so little that it is done every tick when memory is short.
 const FEW: usize = 50_000;
-/// Sessions that are warmed at once: what they have fits into the nearest caches.
-const WARM: usize = 64;
 
 /// What a shard works with.
 pub struct Site {

@@ -513,7 +513,7 @@ fn copying_forward_keeps_held_bytes_near_live_ones_at_little_cost() {
         idle_timeout: std::time::Duration::from_millis(500),
         ..config::Sessions::default()
     };
-    let mut world = World::with_log(2, &config, Log::with_segments(40 << 20, 256 << 10, 4));
+    let mut world = World::with_log(2, &config, Log::with_segments(32 << 20, 256 << 10, 4));
     let mut seed = 88_172_645_463_325_252_u64;
     let mut random = move || {
         seed ^= seed << 13;

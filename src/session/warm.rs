@@ -6,7 +6,11 @@ use std::hint::black_box;
 
 use super::open::Open;
 use super::shard::Shard;
+use crate::flow::SpanRef;
 use crate::otlp::span::TraceId;
+
+/// Sessions that are warmed at once: what they have fits into the nearest caches.
+pub(super) const WARM: usize = 64;
 
 // === impl Shard ===
 
@@ -31,6 +35,16 @@ impl Shard {
         let traces = indexes.iter().filter_map(|index| self.table.get(*index)?.facts.turns.first());
         let known = |trace: &TraceId| self.traces.contains_key(trace) ^ self.judged.has(trace);
         black_box(traces.filter(|turn| known(&turn.trace_id)).count());
+        let first = |index: &u32| self.held.get(self.table.get(*index)?.spans.first()?.segment);
+        black_box(indexes.iter().filter_map(first).fold(0, |sum, held| sum ^ held.segment.live()));
+    }
+
+    /// Reads ahead for sessions whose spans may be copied out of the segments at `slots`.
+    pub(super) fn warm_copies(&self, indexes: &[u32], slots: &[u32]) {
+        self.warm(indexes);
+        let spans = indexes.iter().filter_map(|index| self.table.get(*index)).flat_map(|open| &open.spans);
+        let first = |span: &SpanRef| self.held.bytes(span.segment, span.start, span.len).first().copied();
+        black_box(spans.filter(|span| slots.contains(&span.segment)).filter_map(first).fold(0, |sum, byte| sum ^ byte));
     }
 
     fn warm(&self, indexes: &[u32]) {
@@ -48,9 +62,9 @@ impl Open {
         self.facts.start ^ self.facts.bytes ^ self.spans.len() as u64 ^ self.turns.len() as u64 ^ self.scheduled
     }
 
-    /// Reads from what it points to.
+    /// Reads from what it points to: of the spans, the last ones, which are all that most sessions have.
     fn touch_more(&self) -> u64 {
-        let span = self.spans.last().map_or(0, |span| u64::from(span.start));
+        let span = self.spans.iter().rev().take(4).fold(0, |sum, span| sum ^ u64::from(span.start));
         let turn = self.turns.first().map_or(0, |turn| turn.last);
         span ^ turn ^ self.facts.turns.first().map_or(0, |turn| turn.earliest.0) ^ self.index.touch()
     }
