@@ -145,7 +145,7 @@ fn session() -> Session {
         key: SessionKey::Trace(TraceId([1; 16])),
         sequence: 1,
         randomness: 0,
-        turns: vec![Turn { trace_id: TraceId([1; 16]), root: Some(root), earliest: (START, 0) }],
+        turns: vec![Turn { trace_id: TraceId([1; 16]), root: Some(root), earliest: (START, 0), beside: false }],
         spans: 1,
         bytes: 0,
         services: Vec::new(),
