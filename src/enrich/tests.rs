@@ -253,6 +253,14 @@ fn what_a_span_said_stays_and_what_is_ours_is_written_anew() {
 }
 
 #[test]
+fn a_trace_that_follows_another_says_by_which_randomness_it_was_kept() {
+    let [own, follows] = [span(1, 1, Vec::new()), Span { trace_id: vec![2; 16], ..span(2, 1, Vec::new()) }];
+    let written = write(&enricher(&[]), "test", vec![own, follows], Some(session()));
+    let states: Vec<&str> = written.iter().map(|span| span.trace_state.as_str()).collect();
+    assert_eq!(states, ["ot=th:0", "ot=th:0;rv:00000000000000"]);
+}
+
+#[test]
 fn spans_that_speak_of_no_models_go_out_as_they_came() {
     let sent = span(3, 1, vec![with("http.route", text("/")), with("tailsieve.cost.usd", Value::DoubleValue(1.0))]);
     let written = write(&enricher(&["also.cost"]), "test", vec![sent.clone()], None);

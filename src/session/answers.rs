@@ -49,7 +49,7 @@ struct Telling {
 
 /// How many parts there are.
 const PARTS: usize = 16;
-/// Most answers of one generation of a part: a table that has just been filled, 8 MiB for all of them.
+/// Most answers of one generation of a part: what a table takes before it grows. All of both are 17 MB.
 const MOST: usize = 7 << 10;
 /// So many answers with one id are told apart: small servers give ids that come again. Of more the latest count.
 const NAMESAKES: usize = 8;
@@ -101,9 +101,8 @@ impl Answers {
             let free = told.follower.is_none_or(|follower| follower == own);
             free && told.trace != own && within(time(&told.answer), time(answer))
         };
-        let apart = |told: &Answer| {
-            u128::from(told.start.abs_diff(answer.start)) + u128::from(told.end.abs_diff(answer.end))
-        };
+        let apart =
+            |told: &Answer| u128::from(told.start.abs_diff(answer.start)) + u128::from(told.end.abs_diff(answer.end));
         let nearest = part.of_mut(hash, answer.id).filter(fits);
         let told = nearest.min_by_key(|told| (told.follower.is_none(), apart(&told.answer)))?;
         told.follower = Some(own);

@@ -276,6 +276,28 @@ mod tests {
     }
 
     #[test]
+    fn what_tells_of_the_same_answer_goes_one_step_and_gives_way_to_every_name() {
+        let directory = Directory::new(4);
+        let (lead, own, other) = (TraceId([1; 16]), TraceId([2; 16]), TraceId([3; 16]));
+        let answer = Answer { id: 7, start: 10, end: 20 };
+        directory.answers.note(answer, lead);
+        assert!(directory.told(own, &answer).is_none(), "not bound yet");
+        directory.bind(lead, None);
+        let told = || directory.told(own, &answer);
+        assert_eq!(directory.bind(own, told()).binding.key.to_string(), lead.to_string());
+        directory.bind(lead, claim("s", 3, 50));
+        let bound = directory.bind(own, told());
+        assert_eq!((bound.binding.key.to_string(), bound.before.is_some()), ("s".into(), true));
+        directory.answers.note(Answer { id: 8, ..answer }, own);
+        assert!(directory.told(other, &Answer { id: 8, ..answer }).is_none(), "a second step");
+        for rank in [RANK_RESOURCE, RANK_LINK, 5] {
+            assert_eq!(directory.bind(own, claim("better", rank, 90)).binding.rank, rank);
+        }
+        assert!(directory.set_apart(own).key.is_of(own));
+        assert!(directory.bind(own, told()).before.is_none());
+    }
+
+    #[test]
     fn a_trace_set_apart_stays_apart() {
         let directory = Directory::new(4);
         let trace = TraceId([7; 16]);

@@ -5,12 +5,26 @@
 //! it, and goes with all of that where it gets a name later.
 
 use super::directory::Claim;
-use super::open::{Open, OpenTurn};
+use super::open::{Bounds, Open, OpenTurn};
 use super::remembered::JudgedTrace;
 use super::shard::Shard;
+use crate::clock::Nanos;
 use crate::flow::{ArrivedSpan, ArrivedTrace, SessionKey, Turn};
 use crate::observe::ledger::Spans;
 use crate::otlp::span::TraceId;
+
+// === impl Open ===
+
+impl Open {
+    /// When a trace of a model SDK that is alone looks for one that it may follow: well before that is due, which may have
+    /// come at the same time and is on another shard.
+    pub(super) fn looks_around_at(&self, bounds: &Bounds) -> Nanos {
+        match self.turns.as_slice() {
+            [alone] if alone.answer.is_some() => alone.last.saturating_add(bounds.settle / 2),
+            _ => Nanos::MAX,
+        }
+    }
+}
 
 // === impl Shard ===
 

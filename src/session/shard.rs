@@ -305,7 +305,7 @@ impl Shard {
 
     pub(super) fn schedule(&mut self, index: u32, turn: u32) {
         let Some(open) = self.table.get_mut(index) else { return };
-        let due = open.due_at_the_earliest(turn, &self.bounds);
+        let due = open.due_at_the_earliest(turn, &self.bounds).min(open.looks_around_at(&self.bounds));
         if due < open.scheduled {
             open.scheduled = due;
             if let Some(ticket) = self.table.ticket(index) {
@@ -318,12 +318,15 @@ impl Shard {
     fn look_at(&mut self, ticket: Ticket, scheduled: Nanos, now: Nanos) {
         let Some(open) = self.table.named(ticket).filter(|open| open.scheduled == scheduled) else { return };
         let (due, reason) = open.due(&self.bounds);
+        if (due <= now || open.looks_around_at(&self.bounds) <= now) && self.follow_another(ticket.index) {
+            return;
+        }
         if due > now {
             if let Some(open) = self.table.get_mut(ticket.index) {
                 open.scheduled = due;
             }
             self.wheel.put(due, (ticket, due));
-        } else if !self.follow_another(ticket.index) {
+        } else {
             self.decide(ticket.index, reason, now);
         }
     }
