@@ -73,23 +73,17 @@ fn it_goes_where_the_trace_that_it_follows_gets_a_name_later() {
     for apart in [0, 3] {
         let mut world = world();
         for trace in 1..=10 {
-            send(&mut world, &[own(100 + trace, (11, 99), &format!("msg_{trace}"))]);
+            let call = |id, from, answer: &str| {
+                chat((trace, id, 1), (from, from + 90), 10, 38).with("gen_ai.response.id", answer)
+            };
+            let [first, second, third] = ["first", "second", "third"].map(|answer| format!("{answer}_{trace}"));
+            send(&mut world, &[own(100 + trace, (11, 99), &first)]);
             world.wait(apart);
-            send(&mut world, &[call(trace, (10, 100), &format!("msg_{trace}"))]);
-            // Followed at once, and followed by one that came behind it.
-            send(&mut world, &[own(200 + trace, (211, 299), &format!("later_{trace}"))]);
-            send(
-                &mut world,
-                &[chat((trace, 3, 1), (210, 300), 10, 38).with("gen_ai.response.id", &format!("later_{trace}"))],
-            );
+            send(&mut world, &[call(2, 10, &first)]);
+            send(&mut world, &[own(200 + trace, (211, 299), &second)]);
+            send(&mut world, &[call(3, 210, &second)]);
             world.wait(11);
-            send(
-                &mut world,
-                &[
-                    own(50 + trace, (411, 499), &format!("last_{trace}")),
-                    chat((trace, 4, 1), (410, 500), 10, 38).with("gen_ai.response.id", &format!("last_{trace}")),
-                ],
-            );
+            send(&mut world, &[own(50 + trace, (411, 499), &third), call(4, 410, &third)]);
             send(&mut world, &[root(trace).session("keep")]);
             assert_eq!(world.total().sessions, 1, "all went at once");
         }
