@@ -274,7 +274,7 @@ fn session(predicates: usize) -> Session {
         key: SessionKey::Trace(TraceId([7; 16])),
         sequence: 1,
         randomness: 1 << 40,
-        turns: vec![Turn { trace_id: TraceId([7; 16]), earliest: (root.start, 0), root: Some(root) }],
+        turns: vec![Turn { trace_id: TraceId([7; 16]), earliest: (root.start, 0), root: Some(root), beside: false }],
         spans: 40,
         bytes: 64_000,
         services: vec!["agent".into()],

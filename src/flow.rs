@@ -83,6 +83,19 @@ pub struct ArrivedTrace {
     pub spans: u32,
     /// Traces that its spans link to, for as long as no span named a session; at most eight.
     pub links: Vec<TraceId>,
+    /// The answer that its root tells of, where a model SDK wrote that and nothing named a session.
+    pub answer: Option<Box<Answer>>,
+}
+
+/// An answer of a model, as a span tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// XXH3 of the id that the provider gave it.
+    pub id: u64,
+    /// `start_time_unix_nano` of the span.
+    pub start: u64,
+    /// `end_time_unix_nano`
+    pub end: u64,
 }
 
 /// One span on its way to a shard: what is kept of it, and what is folded into its session at once.
@@ -153,7 +166,7 @@ pub struct SpanRef {
 pub struct Kept {
     /// The session; `None` for late spans, whose session was summed up before.
     pub session: Option<Box<Session>>,
-    /// Whether the session is keyed by trace: how incoming sampling composes with ours.
+    /// Whether the session is keyed by trace: how incoming sampling of that trace composes with ours.
     pub by_trace: bool,
     /// The verdict.
     pub verdict: Arc<Verdict>,

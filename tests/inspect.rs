@@ -245,3 +245,12 @@ fn a_configuration_says_what_names_a_session() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("/nonexistent.yaml"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn what_a_model_sdk_tells_in_a_trace_of_its_own_is_in_the_session_of_its_call() {
+    for scenario in ["ollm_anthropic/stream", "oi_anthropic/helper_stream"] {
+        let sessions = sessions(&[], &[&recordings(scenario)]);
+        let told: Vec<_> = sessions.iter().map(|it| (it["span_count"].as_u64(), it["llm_calls"].as_u64())).collect();
+        assert_eq!(told, [(Some(2), Some(1))], "{scenario}");
+    }
+}

@@ -54,11 +54,14 @@ impl World {
 
     /// Allocations of taking such a request in, on average, once its traces are known.
     fn per_request(&self, traces: usize, spans: usize, attributes: usize) -> f64 {
-        let body = request(traces, spans, attributes);
+        self.per_body((traces, spans), &request(traces, spans, attributes).encode_to_vec())
+    }
+
+    fn per_body(&self, (traces, spans): (usize, usize), body: &[u8]) -> f64 {
         let mut counted = 0;
         for number in 0..REQUESTS + 10 {
             let fill = |room: &mut [u8]| {
-                room.copy_from_slice(&body);
+                room.copy_from_slice(body);
                 Ok::<_, ()>(body.len())
             };
             let record = self.log.append(RecordKind::Traces, 1, body.len(), fill).unwrap();
@@ -75,12 +78,7 @@ impl World {
 }
 
 /// A request of `spans` spans of each of `traces` traces, in turn, with so many attributes each.
-fn request(traces: usize, spans: usize, attributes: usize) -> Vec<u8> {
-    let attribute = |key: String, text: String| KeyValue {
-        key,
-        value: Some(AnyValue { value: Some(Value::StringValue(text)) }),
-        ..KeyValue::default()
-    };
+fn request(traces: usize, spans: usize, attributes: usize) -> ExportTraceServiceRequest {
     // One that is looked for, and others that are not.
     let attributes: Vec<_> = (1..=attributes).map(|n| attribute(format!("key-{n}"), "text ".repeat(n))).collect();
     let span = |number: usize| Span {
@@ -96,7 +94,11 @@ fn request(traces: usize, spans: usize, attributes: usize) -> Vec<u8> {
         Resource { attributes: vec![attribute("service.name".into(), "agent".into())], ..Resource::default() };
     let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
     let resource_spans = vec![ResourceSpans { resource: Some(resource), scope_spans, ..ResourceSpans::default() }];
-    ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+    ExportTraceServiceRequest { resource_spans }
+}
+
+fn attribute(key: String, text: String) -> KeyValue {
+    KeyValue { key, value: Some(AnyValue { value: Some(Value::StringValue(text)) }), ..KeyValue::default() }
 }
 
 #[test]
@@ -111,4 +113,27 @@ fn taking_a_request_in_allocates_nothing_per_span_and_nothing_per_attribute() {
         assert!(large - small < if spans == 32 { 0.1 } else { 3.0 }, "{said}");
     }
     assert!(small < 2.0 * traces as f64, "{small} allocations a request of {traces} traces");
+}
+
+#[test]
+fn noting_which_trace_tells_of_an_answer_allocates_nothing_per_span() {
+    let with_answers = |spans: usize| {
+        let mut request = request(8, spans, 2);
+        let all = request.resource_spans.iter_mut().flat_map(|it| &mut it.scope_spans).flat_map(|it| &mut it.spans);
+        for (number, span) in all.enumerate() {
+            span.attributes.push(attribute("gen_ai.request.model".into(), "gpt-4o".into()));
+            match number % 2 {
+                0 => span.attributes.push(attribute("gen_ai.response.id".into(), format!("msg_{number}"))),
+                _ => span.attributes.push(attribute("output.value".into(), format!("{{\"id\": \"msg_{number}\"}}"))),
+            }
+        }
+        request.encode_to_vec()
+    };
+    let world = World::new();
+    let unasked = world.per_body((8, 128), &with_answers(128));
+    assert!(world.intake.directory.answers.is_empty());
+    world.intake.directory.answers.want();
+    let asked = world.per_body((8, 128), &with_answers(128));
+    assert_eq!(world.intake.directory.answers.len(), 8 * 128);
+    assert!(asked - unasked < 0.1, "{unasked} when nobody asks for them, {asked} when somebody does");
 }

@@ -195,7 +195,9 @@ fn trace_state(kept: &Kept, view: &SpanView<'_>, out: &mut String) {
     let (verdict, state) = (&kept.verdict, view.trace_state);
     let randomness = tracestate::randomness(state).unwrap_or_else(|| trace_randomness(view.trace_id));
     let incoming = tracestate::threshold(state);
-    let (th, rv) = compose(kept.by_trace, verdict.threshold, verdict.randomness, randomness, incoming);
+    // A trace that follows another was judged by the randomness of that.
+    let by_trace = kept.by_trace && kept.session.as_ref().is_none_or(|session| session.key.is_of(view.trace_id));
+    let (th, rv) = compose(by_trace, verdict.threshold, verdict.randomness, randomness, incoming);
     out.clear();
     tracestate::merge(state, Some(th), rv, out);
 }

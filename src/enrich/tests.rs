@@ -145,7 +145,7 @@ fn session() -> Session {
         key: SessionKey::Trace(TraceId([1; 16])),
         sequence: 1,
         randomness: 0,
-        turns: vec![Turn { trace_id: TraceId([1; 16]), root: Some(root), earliest: (START, 0) }],
+        turns: vec![Turn { trace_id: TraceId([1; 16]), root: Some(root), earliest: (START, 0), beside: false }],
         spans: 1,
         bytes: 0,
         services: Vec::new(),
@@ -250,6 +250,14 @@ fn what_a_span_said_stays_and_what_is_ours_is_written_anew() {
     assert_eq!(all("tailsieve.cost.usd"), [Value::DoubleValue(0.00165)]);
     assert_eq!(all("tailsieve.cost.assumptions"), []);
     assert_eq!(all("tailsieve.own"), [text("of the application")]);
+}
+
+#[test]
+fn a_trace_that_follows_another_says_by_which_randomness_it_was_kept() {
+    let [own, follows] = [span(1, 1, Vec::new()), Span { trace_id: vec![2; 16], ..span(2, 1, Vec::new()) }];
+    let written = write(&enricher(&[]), "test", vec![own, follows], Some(session()));
+    let states: Vec<&str> = written.iter().map(|span| span.trace_state.as_str()).collect();
+    assert_eq!(states, ["ot=th:0", "ot=th:0;rv:00000000000000"]);
 }
 
 #[test]

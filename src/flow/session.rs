@@ -9,7 +9,7 @@ use crate::otlp::span::{SpanId, TraceId};
 /// What names a session.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum SessionKey {
-    /// No id was given: the trace is the session.
+    /// No id was given: the trace is the session, with what follows it.
     Trace(TraceId),
     /// An id that the spans, their links or their resource gave.
     Id(Arc<SessionId>),
@@ -70,6 +70,8 @@ pub struct Turn {
     pub root: Option<TurnRoot>,
     /// Start of its earliest span, and which that is.
     pub earliest: (u64, u32),
+    /// It only tells once more of a call of another turn: a model SDK wrote it in a trace of its own.
+    pub beside: bool,
 }
 
 /// The root span of a turn.
@@ -133,6 +135,15 @@ pub struct Verdict {
     pub reason: Reason,
 }
 
+// === impl Turn ===
+
+impl Turn {
+    /// One of which nothing came yet.
+    pub fn new(trace_id: TraceId, beside: bool) -> Self {
+        Self { trace_id, root: None, earliest: (u64::MAX, 0), beside }
+    }
+}
+
 // === impl SessionKey ===
 
 impl SessionKey {
@@ -144,9 +155,14 @@ impl SessionKey {
         }
     }
 
-    /// Whether the session is one trace, named by nothing else.
+    /// Whether nothing but a trace names the session.
     pub fn is_trace(&self) -> bool {
         matches!(self, Self::Trace(_))
+    }
+
+    /// Whether nothing but this trace names the session.
+    pub fn is_of(&self, trace: TraceId) -> bool {
+        matches!(self, Self::Trace(id) if *id == trace)
     }
 }
 
@@ -190,14 +206,17 @@ impl Session {
         self.end.saturating_sub(self.start)
     }
 
-    /// The root of the turn that began last, of those that have one.
+    /// The root of the turn that began last, of those that have one. One that only tells of another's call counts where
+    /// there is no other.
     pub fn last_root(&self) -> Option<&TurnRoot> {
-        self.turns.iter().filter_map(|turn| turn.root.as_ref()).max_by_key(|root| root.start)
+        let roots = self.turns.iter().filter_map(|turn| Some((turn.beside, turn.root.as_ref()?)));
+        roots.max_by_key(|(beside, root)| (!beside, root.start)).map(|(_, root)| root)
     }
 
-    /// The root of the turn that began first, of those that have one.
+    /// The root of the turn that began first, in the same way.
     pub fn first_root(&self) -> Option<&TurnRoot> {
-        self.turns.iter().filter_map(|turn| turn.root.as_ref()).min_by_key(|root| root.start)
+        let roots = self.turns.iter().filter_map(|turn| Some((turn.beside, turn.root.as_ref()?)));
+        roots.min_by_key(|(beside, root)| (*beside, root.start)).map(|(_, root)| root)
     }
 
     /// Whether the last turn's root has status ERROR, or the last model call ended broken, failed or errored.

@@ -101,7 +101,7 @@ pub struct Producer {
     pub spans: Vec<Glob>,
     /// An attribute that its spans have, and a text in it.
     pub attribute: Option<(String, String)>,
-    /// It is the provider's own SDK: its counts are believed before those of others.
+    /// It is the provider's own SDK: its counts are believed before those of others, and its own traces follow theirs.
     pub native: bool,
     /// How it tells streams from other calls.
     pub streams: Streams,

@@ -7,6 +7,7 @@
 //! - [`fact_keys`]: the table compiled into slots of the walker's key table; reads a span's facts
 //! - [`glance`]: what is seen of a span at first sight
 //! - [`spent`]: what it spent at most, told from its numbers alone
+//! - [`answer_keys`]: which answer a span tells of, and whether the SDK of its provider wrote it
 //! - [`session_keys`]: which attributes name a session, compiled in the same way
 //! - [`ends`]: what says how a session ended
 //! - [`json_scan`]: a value out of JSON or a Python repr in a string, tolerantly
@@ -15,6 +16,7 @@
 //! - [`usage`]: from what a span says to what it costs
 
 pub mod account;
+pub mod answer_keys;
 pub mod conventions;
 pub mod ends;
 pub mod fact_keys;

@@ -16,9 +16,11 @@ use crate::otlp::walk::Visit;
 const MAX_ID: usize = 512;
 
 /// Rank of an id that a linked trace gave: behind every span attribute.
-pub const RANK_LINK: u16 = u16::MAX - 2;
+pub const RANK_LINK: u16 = u16::MAX - 3;
 /// Rank of an id that the resource gave.
-pub const RANK_RESOURCE: u16 = u16::MAX - 1;
+pub const RANK_RESOURCE: u16 = u16::MAX - 2;
+/// Rank of a session whose trace tells of the same answer.
+pub const RANK_ANSWER: u16 = u16::MAX - 1;
 /// Rank of a trace that nothing names.
 pub const RANK_TRACE: u16 = u16::MAX;
 

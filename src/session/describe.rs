@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::config;
 use crate::expr::Predicates;
-use crate::flow::{ArrivedSpan, SpanRef, Text};
+use crate::flow::{Answer, ArrivedSpan, SpanRef, Text};
+use crate::genai::answer_keys::AnswerKeys;
 use crate::genai::conventions::Conventions;
 use crate::genai::ends::Ends;
 use crate::genai::fact_keys::FactKeys;
@@ -27,6 +30,8 @@ pub struct Lens {
     pub session_keys: SessionKeys,
     /// Which of them speak of models.
     pub fact_keys: Arc<FactKeys>,
+    /// Which of them tell of a model's answer.
+    pub answer_keys: AnswerKeys,
     /// What says how a session ended.
     pub ends: Ends,
     /// What calls cost.
@@ -53,6 +58,7 @@ impl Lens {
         Self {
             session_keys: SessionKeys::compile(conventions, &mut keys),
             fact_keys: Arc::new(FactKeys::compile(conventions, &mut keys)),
+            answer_keys: AnswerKeys::compile(conventions, &mut keys),
             ends: Ends::compile(config, &mut keys),
             prices,
             keys,
@@ -90,6 +96,13 @@ impl Lens {
             error_type: frame.text(error_type.as_bytes()),
             incoming_rv: randomness.unwrap_or(u64::MAX),
         }
+    }
+
+    /// The answer of a model that the span tells of.
+    pub(super) fn answer(&self, visit: &Visit<'_, '_>) -> Option<Answer> {
+        let id = self.answer_keys.id(visit);
+        let (start, end) = (visit.span.start, visit.span.end);
+        (!id.is_empty()).then(|| Answer { id: xxh3_64(id.as_bytes()), start, end })
     }
 
     /// What a span costs: a call of a model by what it used, anything else by the user's own prices of spans.

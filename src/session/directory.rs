@@ -13,8 +13,9 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use crate::flow::SessionKey;
-use crate::genai::session_keys::{RANK_LINK, RANK_RESOURCE, RANK_TRACE};
+use super::answers::Answers;
+use crate::flow::{Answer, SessionKey};
+use crate::genai::session_keys::{RANK_ANSWER, RANK_LINK, RANK_RESOURCE, RANK_TRACE};
 use crate::otlp::span::TraceId;
 
 /// The session of every open and every remembered trace.
@@ -23,6 +24,8 @@ pub struct Directory {
     parts: Box<[Part]>,
     hasher: RandomState,
     shards: u16,
+    /// Which traces tell of an answer.
+    pub answers: Answers,
 }
 
 /// A part of the traces, on cache lines of its own.
@@ -76,6 +79,7 @@ impl Directory {
             parts: (0..parts).map(|_| Part::default()).collect(),
             hasher: RandomState::default(),
             shards: shards.max(1),
+            answers: Answers::default(),
         }
     }
 
@@ -123,7 +127,7 @@ impl Directory {
         let unbound = Binding { key: SessionKey::Trace(trace), rank: 0, start: 0, version: 0 };
         let mut place = place.or_insert_with(|| (trace, unbound));
         let binding = &mut place.get_mut().1;
-        if !binding.key.is_trace() {
+        if !binding.key.is_of(trace) {
             binding.version = binding.version.wrapping_add(1);
         }
         (binding.key, binding.rank, binding.start) = (SessionKey::Trace(trace), 0, 0);
@@ -144,6 +148,13 @@ impl Directory {
             let own = binding.rank < RANK_LINK && !binding.key.is_trace();
             own.then_some(Claim { key: binding.key, rank: RANK_LINK, start: binding.start })
         })
+    }
+
+    /// The session of the trace that tells of the same answer as `own`, a model SDK's, does: one step, never by way of
+    /// another answer. An id that it gets later is better than its trace id.
+    pub fn told(&self, own: TraceId, answer: &Answer) -> Option<Claim> {
+        let binding = self.get(&self.answers.follow(answer, own)?)?;
+        (binding.rank != RANK_ANSWER).then(|| Claim::of_answer(binding.key))
     }
 
     /// Forgets a trace, unless it was bound anew since `version`.
@@ -206,6 +217,21 @@ impl Binding {
     pub fn may_follow_link(&self) -> bool {
         self.rank >= RANK_RESOURCE
     }
+
+    /// Whether one that tells of the same answer could.
+    pub fn may_follow_answer(&self) -> bool {
+        self.rank >= RANK_ANSWER
+    }
+}
+
+// === impl Claim ===
+
+impl Claim {
+    /// The session of a trace that tells of the same answer.
+    pub fn of_answer(key: SessionKey) -> Self {
+        let start = if key.is_trace() { u64::MAX } else { 0 };
+        Self { key, rank: RANK_ANSWER, start }
+    }
 }
 
 #[cfg(test)]
@@ -247,6 +273,28 @@ mod tests {
         assert_eq!(found.as_ref().map(|claim| claim.key.to_string()).as_deref(), Some("s"));
         directory.bind(linked, found);
         assert!(directory.linked(&[linked]).is_none(), "a second step");
+    }
+
+    #[test]
+    fn what_tells_of_the_same_answer_goes_one_step_and_gives_way_to_every_name() {
+        let directory = Directory::new(4);
+        let (lead, own, other) = (TraceId([1; 16]), TraceId([2; 16]), TraceId([3; 16]));
+        let answer = Answer { id: 7, start: 10, end: 20 };
+        directory.answers.note(answer, lead);
+        assert!(directory.told(own, &answer).is_none(), "not bound yet");
+        directory.bind(lead, None);
+        let told = || directory.told(own, &answer);
+        assert_eq!(directory.bind(own, told()).binding.key.to_string(), lead.to_string());
+        directory.bind(lead, claim("s", 3, 50));
+        let bound = directory.bind(own, told());
+        assert_eq!((bound.binding.key.to_string(), bound.before.is_some()), ("s".into(), true));
+        directory.answers.note(Answer { id: 8, ..answer }, own);
+        assert!(directory.told(other, &Answer { id: 8, ..answer }).is_none(), "a second step");
+        for rank in [RANK_RESOURCE, RANK_LINK, 5] {
+            assert_eq!(directory.bind(own, claim("better", rank, 90)).binding.rank, rank);
+        }
+        assert!(directory.set_apart(own).key.is_of(own));
+        assert!(directory.bind(own, told()).before.is_none());
     }
 
     #[test]

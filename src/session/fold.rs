@@ -146,7 +146,7 @@ impl Open {
 
     fn fold_facts(&mut self, arrived: &ArrivedSpan, held: &Held, names: &mut Names) {
         let facts = &mut self.facts;
-        let segment = arrived.span.segment;
+        let (segment, turn) = (arrived.span.segment, arrived.span.turn as usize);
         facts.spans += 1;
         facts.bytes += u64::from(arrived.span.len);
         facts.start = facts.start.min(arrived.start);
@@ -163,7 +163,8 @@ impl Open {
             }
             bits &= bits - 1;
         }
-        if arrived.incoming_rv != u64::MAX && facts.key.is_trace() && !self.explicit_randomness {
+        let of_key = || facts.turns.get(turn).is_some_and(|turn| facts.key.is_of(turn.trace_id));
+        if arrived.incoming_rv != u64::MAX && !self.explicit_randomness && of_key() {
             self.explicit_randomness = true;
             facts.randomness = arrived.incoming_rv;
         }

@@ -2,6 +2,7 @@
 //! shard is sent its part in one message.
 
 use std::cell::RefCell;
+use std::mem;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -9,7 +10,7 @@ use hashbrown::HashMap;
 use super::describe::{Frame, Lens};
 use super::directory::{Claim, Directory};
 use super::mail::{Mail, Message};
-use crate::flow::{Arrival, ArrivedSpan, ArrivedTrace, Receipt, SessionId, SessionKey};
+use crate::flow::{Answer, Arrival, ArrivedSpan, ArrivedTrace, Receipt, SessionId, SessionKey};
 use crate::genai::session_keys::{Candidate, RANK_LINK};
 use crate::log::Record;
 use crate::otlp::span::TraceId;
@@ -40,6 +41,18 @@ struct Group {
     spans: u32,
     claim: Option<Claim>,
     links: Vec<TraceId>,
+    /// What its root tells of, where a model SDK wrote that.
+    answer: Option<Answer>,
+}
+
+/// What a request comes to, shard by shard.
+struct Parts<'r> {
+    record: &'r Record,
+    /// Room for traces and for spans that each shard's begins with.
+    room: (usize, usize),
+    arrivals: Vec<Option<Arrival>>,
+    /// Traces that were bound anew, each for the shard that has it.
+    moves: Vec<(u16, Message)>,
 }
 
 /// Buffers of one thread, used again for every request.
@@ -75,6 +88,7 @@ impl Intake {
         scratch.clear();
         let frame = Frame { bytes: record.bytes(), offset: record.offset() };
         let book = self.lens.prices.current();
+        let answers = self.directory.answers.are_wanted();
         let walked = walk(frame.bytes, &self.lens.keys, |visit| {
             if scratch.spans.len() >= self.most_spans {
                 return;
@@ -85,6 +99,11 @@ impl Intake {
             let candidate = self.lens.session_keys.candidate(visit);
             if let Some(group) = scratch.groups.get_mut(group as usize) {
                 group.add(visit, candidate);
+                if visit.span.parent_id.is_zero() && self.lens.answer_keys.is_native(visit) {
+                    group.answer = group.answer.or_else(|| self.lens.answer(visit));
+                } else if answers {
+                    self.note_answer(visit);
+                }
             }
         });
         let tally = match walked {
@@ -93,6 +112,11 @@ impl Intake {
         };
         if tally.spans > self.most_spans as u64 {
             return Receipt::TooMany { spans: tally.spans, limit: self.most_spans as u64 };
+        }
+        if !answers && scratch.groups.iter().any(|group| group.answer.is_some()) {
+            // The first of all: what tells of the same may stand before it.
+            self.directory.answers.want();
+            let _same = walk(frame.bytes, &self.lens.keys, |visit| self.note_answer(visit));
         }
         self.send(&record, scratch);
         Receipt::Accepted {
@@ -103,50 +127,84 @@ impl Intake {
         }
     }
 
+    /// Notes which trace tells of an answer, where an instrumentation does.
+    fn note_answer(&self, visit: &Visit<'_, '_>) {
+        if let Some(answer) = self.lens.answer(visit).filter(|_| !self.lens.answer_keys.is_native(visit)) {
+            self.directory.answers.note(answer, visit.span.trace_id);
+        }
+    }
+
     /// Sends each shard its part, then tells the shards of traces that were bound anew.
     fn send(&self, record: &Record, scratch: &mut Scratch) {
-        let mut moves = Vec::new();
-        let shards = self.mail.shards();
-        let mut parts: Vec<Option<Arrival>> = Vec::new();
-        parts.resize_with(shards, || None);
-        let share = |all: usize| all.div_ceil(shards.max(1));
-        let (traces, spans) = (share(scratch.groups.len()), share(scratch.spans.len()));
-        let begin = || Arrival::with_capacity(record, traces, spans);
+        let mut parts = Parts::new(record, self.mail.shards(), scratch);
         self.directory.warm(scratch.groups.iter().map(|group| group.trace_id));
         // Each group's shard, and where its spans begin in that shard's part.
-        let mut targets = Vec::with_capacity(scratch.groups.len());
-        for group in scratch.groups.drain(..) {
-            let Group { trace_id, spans, claim, links } = group;
-            let named = claim.as_ref().is_some_and(|claim| claim.rank < RANK_LINK);
-            let claim = if named { claim } else { self.directory.linked(&links).or(claim) };
-            let bound = self.directory.bind(trace_id, claim);
-            let (key, rank, version) = (bound.binding.key.clone(), bound.binding.rank, bound.binding.version);
-            let shard = self.directory.shard_of(&key);
-            if let Some(before) = bound.before {
-                moves.push((self.directory.shard_of(&before), Message::Rebind { trace_id, key: key.clone(), version }));
+        let mut targets = vec![(0, 0); scratch.groups.len()];
+        // What may follow another trace of this request comes behind it.
+        for follows in [false, true] {
+            let groups = scratch.groups.iter_mut().zip(&mut targets);
+            for (group, target) in groups.filter(|(group, _)| group.answer.is_some() == follows) {
+                *target = self.place(group, &mut parts);
             }
-            let links = if bound.binding.may_follow_link() { links } else { Vec::new() };
-            let part = parts.get_mut(usize::from(shard)).map(|part| part.get_or_insert_with(begin));
-            let Some(part) = part else { continue };
-            targets.push((shard, part.spans.len() as u32));
-            part.traces.push(ArrivedTrace { trace_id, key, rank, version, spans, links });
-            part.spans.extend(std::iter::repeat_n(ArrivedSpan::EMPTY, spans as usize));
         }
+        scratch.groups.clear();
         for (group, span) in scratch.spans.drain(..) {
             let Some((shard, next)) = targets.get_mut(group as usize) else { continue };
-            let Some(part) = parts.get_mut(usize::from(*shard)).and_then(Option::as_mut) else { continue };
+            let Some(part) = parts.arrivals.get_mut(usize::from(*shard)).and_then(Option::as_mut) else { continue };
             if let Some(place) = part.spans.get_mut(*next as usize) {
                 *place = span;
                 *next += 1;
             }
         }
-        for (shard, part) in parts.into_iter().enumerate() {
+        for (shard, part) in parts.arrivals.into_iter().enumerate() {
             if let Some(part) = part {
                 record.segment().want(part.spans.iter().map(|span| u64::from(span.span.len)).sum());
                 self.mail.send(shard as u16, Message::Arrival(part));
             }
         }
-        moves.into_iter().for_each(|(shard, message)| self.mail.send(shard, message));
+        parts.moves.into_iter().for_each(|(shard, message)| self.mail.send(shard, message));
+    }
+
+    /// Binds a trace to its session and makes room for its spans in the part of that one's shard: which that is, and where.
+    fn place(&self, group: &mut Group, parts: &mut Parts<'_>) -> (u16, u32) {
+        let (trace_id, spans) = (group.trace_id, group.spans);
+        let (links, answer) = (mem::take(&mut group.links), group.answer);
+        let named = group.claim.as_ref().is_some_and(|claim| claim.rank < RANK_LINK);
+        let linked = if named { None } else { self.directory.linked(&links) };
+        let told = || answer.and_then(|answer| self.directory.told(trace_id, &answer));
+        let bound = self.directory.bind(trace_id, linked.or(group.claim.take()).or_else(told));
+        let (key, rank, version) = (bound.binding.key.clone(), bound.binding.rank, bound.binding.version);
+        let shard = self.directory.shard_of(&key);
+        if let Some(before) = bound.before {
+            let message = Message::Rebind { trace_id, key: key.clone(), version };
+            parts.moves.push((self.directory.shard_of(&before), message));
+        }
+        let links = if bound.binding.may_follow_link() { links } else { Vec::new() };
+        let answer = answer.filter(|_| bound.binding.may_follow_answer()).map(Box::new);
+        let trace = ArrivedTrace { trace_id, key, rank, version, spans, links, answer };
+        (shard, parts.add(shard, trace))
+    }
+}
+
+// === impl Parts ===
+
+impl<'r> Parts<'r> {
+    fn new(record: &'r Record, shards: usize, scratch: &Scratch) -> Self {
+        let share = |all: usize| all.div_ceil(shards.max(1));
+        let room = (share(scratch.groups.len()), share(scratch.spans.len()));
+        let mut arrivals = Vec::new();
+        arrivals.resize_with(shards, || None);
+        Self { record, room, arrivals, moves: Vec::new() }
+    }
+
+    /// Adds a trace to the part of a shard, with room for its spans: where that begins.
+    fn add(&mut self, shard: u16, trace: ArrivedTrace) -> u32 {
+        let Some(part) = self.arrivals.get_mut(usize::from(shard)) else { return 0 };
+        let part = part.get_or_insert_with(|| Arrival::with_capacity(self.record, self.room.0, self.room.1));
+        let (begin, spans) = (part.spans.len() as u32, trace.spans as usize);
+        part.traces.push(trace);
+        part.spans.extend(std::iter::repeat_n(ArrivedSpan::EMPTY, spans));
+        begin
     }
 }
 
@@ -180,7 +238,7 @@ impl Scratch {
             return group;
         }
         let group = *self.by_trace.entry(trace_id).or_insert_with(|| {
-            self.groups.push(Group { trace_id, spans: 0, claim: None, links: Vec::new() });
+            self.groups.push(Group { trace_id, spans: 0, claim: None, links: Vec::new(), answer: None });
             self.groups.len() as u32 - 1
         });
         self.last = Some((trace_id, group));

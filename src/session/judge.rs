@@ -17,8 +17,11 @@ use crate::observe::ledger::Spans;
 
 impl Shard {
     pub(super) fn judge_all(&mut self, now: Nanos) {
-        let all: Vec<u32> = self.table.iter().map(|(index, _)| index).collect();
-        for index in all {
+        let all = |shard: &Self| -> Vec<u32> { shard.table.iter().map(|(index, _)| index).collect() };
+        for index in all(self) {
+            self.follow_another(index);
+        }
+        for index in all(self) {
             self.decide(index, Reason::Shutdown, now);
         }
     }
@@ -29,10 +32,10 @@ impl Shard {
         open.finish(&self.bounds, now);
         let verdict = Arc::new(self.judge(&mut open, reason));
         let size = Spans::new(u64::from(open.facts.spans), open.facts.bytes);
-        let by_trace = open.facts.key.is_trace();
         let sequence = open.facts.sequence;
         for (turn, trace) in open.turns.iter().zip(&open.facts.turns) {
             let kept = verdict.keep.then(|| verdict.clone());
+            let by_trace = open.facts.key.is_of(trace.trace_id);
             let judged = JudgedTrace { kept, version: turn.version, sequence, by_trace };
             let directory = &self.site.directory;
             self.judged.insert(trace.trace_id, judged, |trace, judged| directory.forget(&trace, judged.version));
@@ -42,6 +45,7 @@ impl Shard {
         }
         self.counts.held -= size;
         let Open { facts, spans, .. } = *open;
+        let by_trace = facts.key.is_trace();
         if verdict.keep {
             self.counts.kept += size;
             self.keep(Some(Box::new(facts)), by_trace, verdict, spans, size.bytes);
@@ -75,8 +79,9 @@ impl Shard {
         for turn in &open.facts.turns {
             self.traces.remove(&turn.trace_id);
         }
-        if let SessionKey::Id(id) = &open.facts.key {
-            self.by_id.remove(&id.hash);
+        match &open.facts.key {
+            SessionKey::Id(id) => drop(self.by_id.remove(&id.hash)),
+            SessionKey::Trace(trace) => drop(self.led.remove(trace)),
         }
         Some(open)
     }

@@ -39,6 +39,7 @@ impl Open {
                 within,
                 parent: u64::from_le_bytes(span.parent_id.0),
                 beneath_a_failure,
+                beside: self.facts.turns.get(span.turn as usize).is_some_and(|turn| turn.beside),
             });
             kin.push(own.unwrap_or_default());
         }

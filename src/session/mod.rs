@@ -2,6 +2,7 @@
 //!
 //! 1. [`intake`] walks a request once, on the thread that received it, and groups its spans by trace.
 //! 2. [`directory`] says which session a trace belongs to, as far as anybody knows, and so which shard.
+//!    A trace that nothing names may follow another one: one that it links to, or one that tells of the same [`answers`].
 //! 3. One [`flow::Arrival`](crate::flow::Arrival) a request and shard goes to [`shard`], a thread that owns its sessions
 //!    alone: it folds the spans into [`open`] sessions, keeps their [`wheel`] of timers, and has them judged when due.
 //! 4. Each span comes with its [`share`] of what the session's sums cannot be above. Where the verdict hangs on more than
@@ -10,11 +11,13 @@
 //!    is copied [`forward`].
 //! 6. What was judged is [`remembered`] for the spans that come late.
 
+mod answers;
 mod by_id;
 mod describe;
 pub mod directory;
 mod early;
 mod fold;
+mod follow;
 mod forward;
 mod held;
 pub mod intake;

@@ -11,7 +11,7 @@ use super::mail::{Message, Moved};
 use super::open::Open;
 use super::shard::{Shard, size};
 use crate::clock::Nanos;
-use crate::flow::{ArrivedSpan, ArrivedTrace, SessionKey, SpanRef};
+use crate::flow::{ArrivedSpan, ArrivedTrace, SessionKey, SpanRef, Turn};
 use crate::observe::ledger::Spans;
 use crate::otlp::revisit::Revisit;
 use crate::otlp::span::TraceId;
@@ -54,15 +54,24 @@ impl Shard {
         if known.version >= version || open.facts.key == *key {
             return;
         }
+        if open.turns.len() > 1 && open.facts.key.is_of(trace_id) {
+            return self.move_led(index, trace_id, key, version);
+        }
         let (arrived, rank) = ((open.arrived.0, known.last), 0);
-        let links = known.links.clone();
+        let (links, answer) = (known.links.clone(), known.answer.clone());
         let spans = open.take_turn(turn);
         let bytes = spans.iter().map(|span| u64::from(span.len)).sum();
         self.counts.held -= Spans::new(spans.len() as u64, bytes);
         self.traces.remove(&trace_id);
         self.fold_anew(index, turn);
-        let trace = ArrivedTrace { trace_id, key: key.clone(), rank, version, spans: spans.len() as u32, links };
-        if self.site.directory.shard_of(key) != self.site.id {
+        let spans_of = spans.len() as u32;
+        let trace = ArrivedTrace { trace_id, key: key.clone(), rank, version, spans: spans_of, links, answer };
+        self.pass_on(trace, spans, arrived);
+    }
+
+    /// Takes a trace that was taken out of its session to the one that it belongs to now, here or elsewhere.
+    pub(super) fn pass_on(&mut self, trace: ArrivedTrace, spans: Vec<SpanRef>, arrived: (Nanos, Nanos)) {
+        if self.site.directory.shard_of(&trace.key) != self.site.id {
             return self.send_on(trace, spans, arrived);
         }
         let mut described = self.read_again(&spans);
@@ -100,10 +109,11 @@ impl Shard {
         let mut numbers = HashMap::<u32, (u32, Nanos), RandomState>::default();
         for (turn, (known, trace)) in turns.into_iter().zip(&facts.turns).enumerate() {
             if turn as u32 != without {
-                let number = open.add_turn(trace.trace_id, known.version, known.reopened, known.last);
+                let again = Turn::new(trace.trace_id, trace.beside);
+                let number = open.add_turn(again, known.version, known.reopened, known.last);
                 numbers.insert(turn as u32, (number, known.last));
                 if let Some(turn) = open.turns.get_mut(number as usize) {
-                    turn.links = known.links;
+                    (turn.links, turn.answer) = (known.links, known.answer);
                 }
             }
         }
@@ -122,6 +132,7 @@ impl Shard {
         if let SessionKey::Id(id) = key {
             self.by_id.insert(id.hash, index);
         }
+        self.note_lead(index);
         for (turn, trace_id) in traces.into_iter().enumerate() {
             self.traces.insert(trace_id, (index, turn as u32));
             self.schedule(index, turn as u32);
@@ -131,18 +142,5 @@ impl Shard {
                 held.sessions.push(index);
             }
         }
-    }
-
-    /// A trace that nothing named looks once more at the traces that it links to, before it is judged alone.
-    pub(super) fn follow_link(&mut self, index: u32) -> bool {
-        let Some(open) = self.table.get(index) else { return false };
-        let (Some(turn), SessionKey::Trace(trace_id)) = (open.turns.first(), &open.facts.key) else { return false };
-        let (trace_id, claim) = (*trace_id, self.site.directory.linked(&turn.links));
-        let Some(bound) = claim.map(|claim| self.site.directory.bind(trace_id, Some(claim))) else { return false };
-        let moves = bound.before.is_some();
-        if moves {
-            self.rebind(trace_id, &bound.binding.key, bound.binding.version);
-        }
-        moves
     }
 }

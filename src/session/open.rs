@@ -6,7 +6,7 @@ use hashbrown::HashTable;
 use super::by_id::ById;
 use crate::clock::{Nanos, nanos};
 use crate::config;
-use crate::flow::{Reason, Session, SessionKey, SpanRef, Turn};
+use crate::flow::{Answer, Reason, Session, SessionKey, SpanRef, Turn};
 use crate::genai::account::{Account, Frame};
 use crate::genai::conventions::Glob;
 use crate::otlp::probability::{hash_randomness, trace_randomness};
@@ -66,6 +66,8 @@ pub(super) struct OpenTurn {
     pub(super) reopened: bool,
     /// Traces that it links to, while nothing better names its session.
     pub(super) links: Vec<TraceId>,
+    /// The answer of which a model SDK tells in it, for as long.
+    pub(super) answer: Option<Box<Answer>>,
 }
 
 /// Children that wait for a parent.
@@ -136,9 +138,9 @@ impl Open {
     }
 
     /// Adds a turn; its index.
-    pub(super) fn add_turn(&mut self, trace_id: TraceId, version: u32, reopened: bool, now: Nanos) -> u32 {
-        self.facts.turns.push(Turn { trace_id, root: None, earliest: (u64::MAX, 0) });
-        self.turns.push(OpenTurn { version, last: now, blocking: 0, reopened, links: Vec::new() });
+    pub(super) fn add_turn(&mut self, turn: Turn, version: u32, reopened: bool, now: Nanos) -> u32 {
+        self.facts.turns.push(turn);
+        self.turns.push(OpenTurn { version, last: now, blocking: 0, reopened, links: Vec::new(), answer: None });
         self.continued |= reopened;
         self.turns.len() as u32 - 1
     }

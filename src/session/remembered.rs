@@ -25,7 +25,7 @@ pub(super) struct JudgedTrace {
     pub(super) version: u32,
     /// Which burst of its conversation it belonged to.
     pub(super) sequence: u32,
-    /// Whether its session was the trace itself.
+    /// Whether its session was named by the trace itself.
     pub(super) by_trace: bool,
 }
 

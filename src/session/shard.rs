@@ -21,7 +21,8 @@ use super::warm::WARM;
 use super::wheel::Wheel;
 use crate::clock::{Nanos, SECOND};
 use crate::config;
-use crate::flow::{Arrival, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef, Text};
+use crate::flow::{Arrival, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef, Text, Turn};
+use crate::genai::session_keys::RANK_ANSWER;
 use crate::log::Log;
 use crate::observe::ledger::{ShardCounts, ShardLedger, Spans};
 use crate::otlp::span::TraceId;
@@ -58,6 +59,8 @@ pub struct Shard {
     pub(super) held: Held,
     /// Open sessions by the hash of their id; those of one trace are found by `traces`.
     pub(super) by_id: HashMap<u128, u32, RandomState>,
+    /// Open sessions of one trace that others follow, by that trace.
+    pub(super) led: HashMap<TraceId, u32, RandomState>,
     /// Open traces: their session and turn.
     pub(super) traces: HashMap<TraceId, (u32, u32), RandomState>,
     /// Sessions by when they are looked at, with the time that they were put in for.
@@ -82,6 +85,7 @@ impl Shard {
             table: Table::default(),
             held: Held::default(),
             by_id: HashMap::default(),
+            led: HashMap::default(),
             traces: HashMap::default(),
             wheel: Wheel::new(now),
             names: Names::default(),
@@ -175,7 +179,7 @@ impl Shard {
             self.rebind(trace.trace_id, &trace.key, trace.version);
         }
         if let Some((index, turn)) = self.traces.get(&trace.trace_id).copied() {
-            return self.fold(index, turn, trace.links, spans, arrived);
+            return self.fold(index, turn, trace, spans, arrived);
         }
         let judged = self.judged.get(&trace.trace_id);
         if let Some(judged) = &judged {
@@ -206,24 +210,34 @@ impl Shard {
         }
         let index = match &trace.key {
             SessionKey::Id(id) => self.by_id.get(&id.hash).copied(),
-            SessionKey::Trace(_) => None,
+            SessionKey::Trace(lead) => self.led_by(*lead, trace.trace_id),
         };
         let crowded = |open: &Open| {
             open.turns.len() >= self.bounds.open_traces as usize
                 && open.open_traces(&self.bounds, arrived.1) >= self.bounds.open_traces
         };
-        if index.and_then(|index| self.table.get(index)).is_some_and(crowded) {
+        let own = trace.key.is_of(trace.trace_id);
+        if !own && index.and_then(|index| self.table.get(index)).is_some_and(crowded) {
             self.counts.crowded_ids += 1;
             let binding = self.site.directory.set_apart(trace.trace_id);
             (trace.key, trace.rank, trace.version) = (binding.key, binding.rank, binding.version);
             return self.open(trace, spans, arrived, judged);
         }
+        let lead = if index.is_none() { self.judged_lead(&trace) } else { None };
+        let judged = match lead {
+            Some(lead) if lead.kept.is_some() => return self.follow_lead(&trace, lead, spans),
+            lead => judged.or(lead),
+        };
         let index = index.unwrap_or_else(|| self.open_session(&trace.key, judged.as_ref(), arrived.0));
         let Some(open) = self.table.get_mut(index) else { return };
-        let turn = open.add_turn(trace.trace_id, trace.version, judged.is_some(), arrived.0);
+        let turn = Turn::new(trace.trace_id, trace.rank == RANK_ANSWER);
+        let turn = open.add_turn(turn, trace.version, judged.is_some(), arrived.0);
         self.traces.insert(trace.trace_id, (index, turn));
         self.judged.remove(&trace.trace_id);
-        self.fold(index, turn, trace.links, spans, arrived);
+        if !own {
+            self.note_lead(index);
+        }
+        self.fold(index, turn, trace, spans, arrived);
     }
 
     fn open_session(&mut self, key: &SessionKey, judged: Option<&JudgedTrace>, now: Nanos) -> u32 {
@@ -244,15 +258,16 @@ impl Shard {
         &mut self,
         index: u32,
         turn: u32,
-        links: Vec<TraceId>,
+        trace: ArrivedTrace,
         spans: &mut [ArrivedSpan],
         arrived: (Nanos, Nanos),
     ) {
         let Some(open) = self.table.get_mut(index) else { return };
         open.arrived.0 = open.arrived.0.min(arrived.0);
         if let Some(turn) = open.turns.get_mut(turn as usize) {
-            turn.links.extend(links);
+            turn.links.extend(trace.links);
             turn.links.truncate(8);
+            turn.answer = turn.answer.take().or(trace.answer);
         }
         open.reserve(spans.len());
         let mut noted = u32::MAX;
@@ -289,7 +304,7 @@ impl Shard {
 
     pub(super) fn schedule(&mut self, index: u32, turn: u32) {
         let Some(open) = self.table.get_mut(index) else { return };
-        let due = open.due_at_the_earliest(turn, &self.bounds);
+        let due = open.due_at_the_earliest(turn, &self.bounds).min(open.looks_around_at(&self.bounds));
         if due < open.scheduled {
             open.scheduled = due;
             if let Some(ticket) = self.table.ticket(index) {
@@ -302,12 +317,15 @@ impl Shard {
     fn look_at(&mut self, ticket: Ticket, scheduled: Nanos, now: Nanos) {
         let Some(open) = self.table.named(ticket).filter(|open| open.scheduled == scheduled) else { return };
         let (due, reason) = open.due(&self.bounds);
+        if (due <= now || open.looks_around_at(&self.bounds) <= now) && self.follow_another(ticket.index) {
+            return;
+        }
         if due > now {
             if let Some(open) = self.table.get_mut(ticket.index) {
                 open.scheduled = due;
             }
             self.wheel.put(due, (ticket, due));
-        } else if !self.follow_link(ticket.index) {
+        } else {
             self.decide(ticket.index, reason, now);
         }
     }

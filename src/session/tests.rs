@@ -26,6 +26,7 @@ use crate::log::{Log, RecordKind};
 use crate::observe::ledger::{Ledger, ShardCounts};
 
 mod account;
+mod answers;
 mod ceilings;
 
 const START: Nanos = 1_000_000 * SECOND;

@@ -46,7 +46,10 @@ impl Assembly {
             relief: Box::new(|| 0),
         };
         let sessions = Sessions::start(&unbounded(config), lens, &log, &ledger, outlets, &clock, MOST_SPANS)?;
-        Ok(Self { clock, log, intake: sessions.intake(), sessions, kept })
+        let intake = sessions.intake();
+        // Files are told in any order: what a model SDK tells may come behind what tells of the same answer.
+        intake.directory.answers.want();
+        Ok(Self { clock, log, intake, sessions, kept })
     }
 
     /// Takes a request in.

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 pub use call::{Billing, Call, NO_NAME, Used};
 pub use ceilings::{Arguments, Ceiling, Ceilings, Share, at_least};
+pub use same::within;
 pub use sums::{Named, OutcomeSource, Sums, TokenSums, ToolCount};
 
 /// What a session's spans have told so far. Owned by the session.
@@ -73,6 +74,8 @@ pub struct Kin {
     pub parent: u64,
     /// A span around it has status ERROR.
     pub beneath_a_failure: bool,
+    /// Its turn only tells once more of a call of another.
+    pub beside: bool,
 }
 
 /// What is known of the whole session beside its calls.

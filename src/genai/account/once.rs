@@ -18,8 +18,10 @@ pub(super) struct ModelCall {
     pub(super) event: usize,
     /// The span that tells best: the one that is billed, where there is one.
     pub(super) best: Call,
-    /// The best one's turn.
+    /// The turn of the best one whose turn does not only tell of it once more.
     pub(super) turn: u32,
+    /// There is none yet.
+    beside: bool,
     /// How it ended, as said by the span that knows most.
     pub(super) outcome: Outcome,
     /// Its finish reason.
@@ -42,14 +44,16 @@ pub(super) fn model_calls(calls: &[Call], events: &Events, kin: &[Kin]) -> Vec<M
     // By event: where its call stands among them.
     let mut places: Vec<Option<usize>> = vec![None; calls.len()];
     for (at, call) in best_first(calls, events) {
-        let turn = kin.get(at).map_or(0, |kin| kin.turn);
-        let own = ModelCall::of(events.event(at), call, turn);
+        let own = ModelCall::of(events.event(at), call, kin.get(at).copied().unwrap_or_default());
         let Some(place) = places.get_mut(own.event) else { continue };
         let place = *place.get_or_insert_with(|| {
             found.push((own, Knows::of(call)));
             found.len() - 1
         });
         let Some((known, knows)) = found.get_mut(place) else { continue };
+        if known.beside && !own.beside {
+            (known.turn, known.beside) = (own.turn, false);
+        }
         known.attempt = known.attempt.max(own.attempt);
         known.latest = known.latest.max(own.latest);
         known.first_token = known.first_token.or(own.first_token);
@@ -133,11 +137,12 @@ fn asked_again(calls: &[Call], events: &Events, kin: &[Kin]) -> HashSet<usize, R
 // === impl ModelCall ===
 
 impl ModelCall {
-    fn of(event: usize, call: &Call, turn: u32) -> Self {
+    fn of(event: usize, call: &Call, kin: Kin) -> Self {
         Self {
             event,
             best: *call,
-            turn,
+            turn: kin.turn,
+            beside: kin.beside,
             outcome: call.outcome,
             finish: call.finish,
             first_token: call.first_token().map(|seconds| (seconds, call.start)),

@@ -302,10 +302,14 @@ fn differ<N: Default + PartialEq>(one: N, other: N) -> bool {
     one != untold && other != untold && one != other
 }
 
-/// Whether the shorter is within the longer, but for a tenth of it.
 fn contained(one: &Call, other: &Call) -> bool {
-    let length = |call: &Call| u128::from(call.end.saturating_sub(call.start));
-    let (start, end) = (one.start.max(other.start), one.end.min(other.end));
+    within((one.start, one.end), (other.start, other.end))
+}
+
+/// Whether the shorter of two times, each from its start to its end, is within the longer, but for a tenth of it.
+pub fn within(one: (u64, u64), other: (u64, u64)) -> bool {
+    let length = |time: (u64, u64)| u128::from(time.1.saturating_sub(time.0));
+    let (start, end) = (one.0.max(other.0), one.1.min(other.1));
     let both = u128::from(end.saturating_sub(start));
     start <= end && both * 100 >= length(one).min(length(other)) * CONTAINED_PERCENT
 }

@@ -12,20 +12,20 @@ const MS: u64 = 1_000_000;
 
 /// A span of an instrumentation.
 #[derive(Clone, Debug)]
-struct Told {
-    scope: &'static str,
-    span: Span,
+pub(super) struct Told {
+    pub(super) scope: &'static str,
+    pub(super) span: Span,
 }
 
 /// A span from and to milliseconds.
-fn told(scope: &'static str, (trace, id, parent): (u8, u8, u8), (from, to): (u64, u64)) -> Told {
+pub(super) fn told(scope: &'static str, (trace, id, parent): (u8, u8, u8), (from, to): (u64, u64)) -> Told {
     let mut span = span(trace, id, parent).to_span();
     (span.start_time_unix_nano, span.end_time_unix_nano) = (START + from * MS, START + to * MS);
     Told { scope, span }
 }
 
 /// A chat by an instrumentation of the OTel conventions, with its usage.
-fn chat(ids: (u8, u8, u8), time: (u64, u64), input: i64, output: i64) -> Told {
+pub(super) fn chat(ids: (u8, u8, u8), time: (u64, u64), input: i64, output: i64) -> Told {
     told("any", ids, time)
         .with("gen_ai.operation.name", "chat")
         .with("gen_ai.provider.name", "openai")
@@ -46,7 +46,7 @@ fn agent(ids: (u8, u8, u8), time: (u64, u64)) -> Told {
 }
 
 impl Told {
-    fn with(self, key: &str, text: &str) -> Self {
+    pub(super) fn with(self, key: &str, text: &str) -> Self {
         self.put(key, StringValue(text.into()))
     }
 
@@ -54,20 +54,20 @@ impl Told {
         self.put(key, IntValue(number))
     }
 
-    fn session(self, id: &str) -> Self {
+    pub(super) fn session(self, id: &str) -> Self {
         self.with("session.id", id)
     }
 
-    fn by(self, scope: &'static str) -> Self {
+    pub(super) fn by(self, scope: &'static str) -> Self {
         Self { scope, ..self }
     }
 
-    fn failed(mut self) -> Self {
+    pub(super) fn failed(mut self) -> Self {
         self.span.status = Some(Status { code: 2, ..Default::default() });
         self
     }
 
-    fn put(mut self, key: &str, value: any_value::Value) -> Self {
+    pub(super) fn put(mut self, key: &str, value: any_value::Value) -> Self {
         let value = Some(AnyValue { value: Some(value) });
         self.span.attributes.push(KeyValue { key: key.into(), value, ..Default::default() });
         self
@@ -85,13 +85,13 @@ fn request(spans: &[Told]) -> ExportTraceServiceRequest {
     ExportTraceServiceRequest { resource_spans: vec![ResourceSpans { scope_spans, ..Default::default() }] }
 }
 
-fn send(world: &mut World, spans: &[Told]) {
+pub(super) fn send(world: &mut World, spans: &[Told]) {
     world.put(&request(spans));
     world.pump();
 }
 
 /// Waits until everything is judged; the sessions in the order of their keys.
-fn judged(mut world: World) -> Vec<Session> {
+pub(super) fn judged(mut world: World) -> Vec<Session> {
     world.wait(602);
     let mut sessions = world.sessions();
     sessions.sort_by_key(|session| session.key.to_string());

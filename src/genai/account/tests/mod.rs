@@ -50,7 +50,7 @@ impl Told {
         let at = self.kin.len();
         self.account.calls.push(Call { span: at as u32, ..call });
         let within = within.map(|outer| outer as u32);
-        self.kin.push(Kin { turn, id: 100 + at as u64, within, parent, beneath_a_failure: false });
+        self.kin.push(Kin { turn, id: 100 + at as u64, within, parent, ..Kin::default() });
         at
     }
 

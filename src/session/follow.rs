@@ -1,0 +1,105 @@
+//! Traces that follow others: nothing names them, but they link to a trace that has a session, or a model SDK wrote them in
+//! traces of their own and an instrumentation tells of the same answer elsewhere.
+//!
+//! The trace that is followed may itself be named by nothing. Then it leads: the session is named by it, holds what follows
+//! it, and goes with all of that where it gets a name later.
+
+use super::directory::Claim;
+use super::open::{Bounds, Open, OpenTurn};
+use super::remembered::JudgedTrace;
+use super::shard::Shard;
+use crate::clock::Nanos;
+use crate::flow::{ArrivedSpan, ArrivedTrace, SessionKey, Turn};
+use crate::observe::ledger::Spans;
+use crate::otlp::span::TraceId;
+
+// === impl Open ===
+
+impl Open {
+    /// When a trace of a model SDK that is alone looks for one that it may follow: well before that is due, which may have
+    /// come at the same time and is on another shard.
+    pub(super) fn looks_around_at(&self, bounds: &Bounds) -> Nanos {
+        match self.turns.as_slice() {
+            [alone] if alone.answer.is_some() => alone.last.saturating_add(bounds.settle / 2),
+            _ => Nanos::MAX,
+        }
+    }
+}
+
+// === impl Shard ===
+
+impl Shard {
+    /// A trace that nothing named looks once more at the traces that it may follow, before it is judged alone. Whether it
+    /// went.
+    pub(super) fn follow_another(&mut self, index: u32) -> bool {
+        let Some(open) = self.table.get(index).filter(|open| open.facts.key.is_trace()) else { return false };
+        let directory = &self.site.directory;
+        let goes = |(open, turn): (&OpenTurn, &Turn)| {
+            let told = || directory.told(turn.trace_id, open.answer.as_ref()?);
+            let claim = directory.linked(&open.links).or_else(told)?;
+            let bound = directory.bind(turn.trace_id, Some(claim));
+            bound.before.is_some().then_some((turn.trace_id, bound.binding))
+        };
+        let Some((trace_id, binding)) = open.turns.iter().zip(&open.facts.turns).find_map(goes) else { return false };
+        self.rebind(trace_id, &binding.key, binding.version);
+        true
+    }
+
+    /// The open session that `lead` names, where `own` is not alone in it: it follows that trace, or is it.
+    pub(super) fn led_by(&self, lead: TraceId, own: TraceId) -> Option<u32> {
+        if let Some(index) = self.led.get(&lead) {
+            return Some(*index);
+        }
+        let (index, _) = self.traces.get(&lead).filter(|_| lead != own)?;
+        self.table.get(*index).is_some_and(|open| open.facts.key.is_of(lead)).then_some(*index)
+    }
+
+    /// Makes a session known by the trace that leads it, when it has others.
+    pub(super) fn note_lead(&mut self, index: u32) {
+        let Some(open) = self.table.get(index) else { return };
+        if let SessionKey::Trace(lead) = open.facts.key
+            && open.facts.turns.iter().any(|turn| turn.trace_id != lead)
+        {
+            self.led.insert(lead, index);
+        }
+    }
+
+    /// What became of the trace that another one follows, when that was judged before.
+    pub(super) fn judged_lead(&mut self, trace: &ArrivedTrace) -> Option<JudgedTrace> {
+        match &trace.key {
+            SessionKey::Trace(lead) if *lead != trace.trace_id => self.judged.get(lead),
+            _ => None,
+        }
+    }
+
+    /// Spans of a trace whose lead was kept go after that.
+    pub(super) fn follow_lead(&mut self, trace: &ArrivedTrace, lead: JudgedTrace, spans: &[ArrivedSpan]) {
+        let Some(verdict) = lead.kept.clone() else { return };
+        let judged = JudgedTrace { version: trace.version, by_trace: false, ..lead };
+        let directory = &self.site.directory;
+        self.judged.insert(trace.trace_id, judged, |trace, judged| directory.forget(&trace, judged.version));
+        self.follow(verdict, false, spans);
+    }
+
+    /// Moves a session whose lead got a name, with all that follows it.
+    pub(super) fn move_led(&mut self, index: u32, lead: TraceId, key: &SessionKey, version: u32) {
+        let Some(open) = self.close(index) else { return };
+        let Open { facts, mut spans, turns, arrived, .. } = *open;
+        self.counts.held -= Spans::new(u64::from(facts.spans), facts.bytes);
+        spans.sort_by_key(|span| span.turn);
+        let mut rest = spans.as_slice();
+        for (number, (open, turn)) in turns.into_iter().zip(facts.turns).enumerate() {
+            let (own, others) = rest.split_at(rest.partition_point(|span| span.turn == number as u32));
+            rest = others;
+            let (trace_id, mut bound) = (turn.trace_id, (key.clone(), version));
+            if trace_id != lead {
+                let binding = self.site.directory.bind(trace_id, Some(Claim::of_answer(key.clone()))).binding;
+                bound = (binding.key, binding.version);
+            }
+            let OpenTurn { links, answer, last, .. } = open;
+            let (key, version) = bound;
+            let trace = ArrivedTrace { trace_id, key, rank: 0, version, spans: own.len() as u32, links, answer };
+            self.pass_on(trace, own.to_vec(), (arrived.0, last));
+        }
+    }
+}
