@@ -1,20 +1,18 @@
-//! Which answer of a model a span tells of, compiled into slots of the walker's key table as the rest is: all that is asked
-//! of a span that may tell of the same call as that of a model SDK does. Nothing is allocated.
+//! Which answer of a model a span tells of: all that is asked of a span that may tell of the same call as that of a model
+//! SDK does. Nothing is allocated, and little is read: it is asked of every span as soon as there is such an SDK.
 
-use super::conventions::{Conventions, Field, Glob, Place};
+use super::conventions::{Conventions, Field, Glob, Place, Source};
 use super::facts::Operation;
-use super::gather::Gathered;
-use super::sources::{EVIDENCE, Sources};
+use super::glance::Glance;
+use super::json_scan::{self, Json};
 use crate::otlp::keys::{KeyTable, Slot};
 use crate::otlp::walk::Visit;
 
 /// The compiled table.
 #[derive(Clone, Debug, Default)]
 pub struct AnswerKeys {
-    /// Those of the id, and of what tells that there was a call.
-    sources: Sources,
-    /// Where the id may stand.
-    ids: Vec<Slot>,
+    /// Where the id may stand, best first.
+    ids: Vec<(Slot, Source)>,
     /// Scopes of the SDKs that model providers make.
     natives: Vec<Glob>,
 }
@@ -25,17 +23,13 @@ impl AnswerKeys {
     /// Compiles the table, adding its keys to `keys`.
     pub fn compile(conventions: &Conventions, keys: &mut KeyTable) -> Self {
         let natives = conventions.producers.iter().filter(|producer| producer.native);
-        let id_in = |place: &Place| match place {
-            Place::Attribute(key) => Some(key.clone()),
+        let id = |(field, source): &(Field, Source)| match (field, &source.place) {
+            (Field::ResponseId, Place::Attribute(key)) => Some((keys.add(key)?, source.clone())),
             _ => None,
         };
-        let of_ids = conventions.fields.iter().filter(|(field, _)| *field == Field::ResponseId);
-        let ids = of_ids.filter_map(|(_, source)| keys.add(&id_in(&source.place)?)).collect();
-        let wanted = |field| field == Field::ResponseId || EVIDENCE.contains(&field);
         Self {
-            ids,
+            ids: conventions.fields.iter().filter_map(id).collect(),
             natives: natives.flat_map(|producer| producer.scopes.iter().cloned()).collect(),
-            sources: Sources::compile(conventions, keys, wanted),
         }
     }
 
@@ -44,22 +38,23 @@ impl AnswerKeys {
         self.natives.iter().any(|scope| scope.fits(visit.scope.name))
     }
 
-    /// Id of the answer that the span tells of, as the provider gave it; empty where it tells of none, or of no single
-    /// call of a model.
-    pub fn id<'a>(&self, visit: &Visit<'a, '_>) -> &'a str {
-        if !self.ids.iter().any(|slot| visit.attributes.bytes(*slot).is_some()) {
-            return "";
+    /// Id of the answer that the span tells of, as the provider gave it; empty where it tells of none. What stands inside of
+    /// other texts is only looked for in calls of language models: `glance` is taken then.
+    pub fn id<'a>(&self, visit: &Visit<'a, '_>, glance: impl FnOnce() -> Glance) -> &'a [u8] {
+        let text = |slot: &Slot| visit.attributes.text_bytes(*slot).filter(|text| !text.is_empty());
+        let plain = |(slot, source): &&(Slot, Source)| source.path.is_empty() && text(slot).is_some();
+        if let Some(id) = self.ids.iter().find(plain).and_then(|(slot, _)| text(slot)) {
+            return id;
         }
-        let mut gathered = Gathered::nothing();
-        if !self.sources.gather(visit, &mut gathered) {
-            return "";
+        let mut inside = self.ids.iter().filter(|(slot, source)| !source.path.is_empty() && text(slot).is_some());
+        let kind = Some((Operation::Llm, false));
+        let Some((slot, source)) = inside.find(|(_, source)| source.counts_on(visit, kind)) else { return &[] };
+        if !glance().may_be(Operation::Llm) {
+            return &[];
         }
-        let of_a_tool = gathered.has(Field::Tool) || gathered.has(Field::ToolCallId);
-        let (operation, wrapper) = gathered.operation.unwrap_or((Operation::Llm, of_a_tool));
-        if wrapper || !operation.is_model_call() {
-            return "";
+        match text(slot).and_then(|text| json_scan::find(text, &source.path)) {
+            Some(Json::Text(id)) => id.as_bytes(),
+            _ => &[],
         }
-        self.sources.gather_rest(visit, operation, &mut gathered);
-        gathered.text(Field::ResponseId)
     }
 }

@@ -207,7 +207,7 @@ impl Glance {
     }
 
     /// Whether it may be an operation of that kind.
-    fn may_be(&self, operation: Operation) -> bool {
+    pub(super) fn may_be(&self, operation: Operation) -> bool {
         self.speaks && self.operation.is_none_or(|own| own == operation)
     }
 

@@ -100,9 +100,9 @@ impl Lens {
 
     /// The answer of a model that the span tells of.
     pub(super) fn answer(&self, visit: &Visit<'_, '_>) -> Option<Answer> {
-        let id = self.answer_keys.id(visit);
+        let id = self.answer_keys.id(visit, || self.fact_keys.glance(visit));
         let (start, end) = (visit.span.start, visit.span.end);
-        (!id.is_empty()).then(|| Answer { id: xxh3_64(id.as_bytes()), start, end })
+        (!id.is_empty()).then(|| Answer { id: xxh3_64(id), start, end })
     }
 
     /// What a span costs: a call of a model by what it used, anything else by the user's own prices of spans.
