@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use super::tree::{Arithmetic, Node, Quantifier, Read, Test, TextTest};
 use super::value::Value;
 use crate::flow::Session;
-use crate::otlp::span::EventView;
+use crate::otlp::event::EventView;
 use crate::otlp::walk::Visit;
 
 /// What an expression is evaluated on.

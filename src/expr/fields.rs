@@ -10,7 +10,7 @@ pub use session::SESSION;
 use super::value::Value;
 use crate::flow::Session;
 use crate::genai::account::Ceiling;
-use crate::otlp::span::EventView;
+use crate::otlp::event::EventView;
 use crate::otlp::walk::Visit;
 
 /// The type of a field or of any part of an expression.

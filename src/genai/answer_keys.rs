@@ -15,6 +15,8 @@ pub struct AnswerKeys {
     ids: Vec<(Slot, Source)>,
     /// Scopes of the SDKs that model providers make.
     natives: Vec<Glob>,
+    /// Texts that stand for nothing.
+    nothing: Vec<String>,
 }
 
 // === impl AnswerKeys ===
@@ -29,6 +31,7 @@ impl AnswerKeys {
         };
         Self {
             ids: conventions.fields.iter().filter_map(id).collect(),
+            nothing: conventions.nothing.clone(),
             natives: natives.flat_map(|producer| producer.scopes.iter().cloned()).collect(),
         }
     }
@@ -41,20 +44,25 @@ impl AnswerKeys {
     /// Id of the answer that the span tells of, as the provider gave it; empty where it tells of none. What stands inside of
     /// other texts is only looked for in calls of language models: `glance` is taken then.
     pub fn id<'a>(&self, visit: &Visit<'a, '_>, glance: impl FnOnce() -> Glance) -> &'a [u8] {
+        let id = self.told(visit, glance).unwrap_or_default();
+        if self.nothing.iter().any(|nothing| nothing.as_bytes() == id) { &[] } else { id }
+    }
+
+    fn told<'a>(&self, visit: &Visit<'a, '_>, glance: impl FnOnce() -> Glance) -> Option<&'a [u8]> {
         let text = |slot: &Slot| visit.attributes.text_bytes(*slot).filter(|text| !text.is_empty());
-        let plain = |(slot, source): &&(Slot, Source)| source.path.is_empty() && text(slot).is_some();
-        if let Some(id) = self.ids.iter().find(plain).and_then(|(slot, _)| text(slot)) {
-            return id;
+        let mut plain = self.ids.iter().filter(|(_, source)| source.path.is_empty());
+        if let Some(id) = plain.find_map(|(slot, _)| text(slot)) {
+            return Some(id);
         }
-        let mut inside = self.ids.iter().filter(|(slot, source)| !source.path.is_empty() && text(slot).is_some());
-        let kind = Some((Operation::Llm, false));
-        let Some((slot, source)) = inside.find(|(_, source)| source.counts_on(visit, kind)) else { return &[] };
+        let of_call = |source: &Source| source.counts_on(visit, Some((Operation::Llm, false)));
+        let mut inside = self.ids.iter().filter(|(_, source)| !source.path.is_empty());
+        let (slot, source) = inside.find(|(slot, source)| text(slot).is_some() && of_call(source))?;
         if !glance().may_be(Operation::Llm) {
-            return &[];
+            return None;
         }
-        match text(slot).and_then(|text| json_scan::find(text, &source.path)) {
-            Some(Json::Text(id)) => id.as_bytes(),
-            _ => &[],
+        match json_scan::find(text(slot)?, &source.path)? {
+            Json::Text(id) => Some(id.as_bytes()),
+            _ => None,
         }
     }
 }

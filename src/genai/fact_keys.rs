@@ -8,7 +8,7 @@ use super::account::{Ceiling, Share};
 use super::conventions::{Conventions, ErrorWords, Field, Glob, InputCounts, Producer};
 use super::errors::{self, ErrorTypes};
 use super::facts::{Facts, FinishReason, Operation, Prompt, PromptVersion, Tool};
-use super::gather::Gathered;
+use super::gathered::Gathered;
 use super::glance::Glance;
 use super::hashed::{bytes, instructions, request};
 use super::names::{self, Names};

@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::gather::Found;
+use super::gathered::Found;
 use crate::otlp::value::AnyValue;
 
 /// Longest instructions that are hashed, in bytes: those that differ behind are one version.

@@ -33,6 +33,7 @@ pub mod usage;
 mod coerce;
 mod errors;
 mod gather;
+mod gathered;
 mod hashed;
 mod names;
 mod sight;

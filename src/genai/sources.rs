@@ -2,7 +2,7 @@
 
 use super::conventions::{Conventions, Field, Glob, Kind, Place, Source};
 use super::facts::{FinishReason, Operation};
-use super::gather::Found;
+use super::gathered::Found;
 use super::json_scan::{At, Paths};
 use super::sight::{INPUT, MONEY, OF_MODEL, OUTPUT, Sight};
 use super::words::Words;

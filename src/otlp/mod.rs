@@ -4,6 +4,7 @@
 //! - [`fields`]: field numbers with their proto names
 //! - [`value`]: attributes and `AnyValue`, borrowed
 //! - [`span`]: one span: ids, times, ranges, in one pass
+//! - [`event`]: one event of a span
 //! - [`keys`]: the attribute keys that somebody asked for, found with one probe a key
 //! - [`walk`]: a whole request: framing checked, each span visited
 //! - [`revisit`]: single spans of a request again
@@ -15,6 +16,7 @@
 //! - [`json`]: OTLP/JSON to the wire and back
 
 pub mod append;
+pub mod event;
 pub mod fields;
 pub mod join;
 pub mod json;

@@ -2,9 +2,9 @@
 
 use super::fields::{resource, resource_spans, scope_spans};
 use super::keys::{KeyTable, Picked};
-use super::span::{SpanView, fields};
+use super::span::SpanView;
 use super::walk::{Place, ScopeView, Visit};
-use super::wire::Reader;
+use super::wire::{Reader, fields};
 
 /// Walks spans again, with their resources and scopes. Neighbours mostly have those in common, which are then read once.
 #[derive(Debug)]

@@ -6,9 +6,9 @@
 
 use super::fields::{entity_ref, request, resource, resource_spans, scope, scope_spans};
 use super::keys::{KeyTable, Picked};
-use super::span::{SpanError, SpanView, fields};
+use super::span::{SpanError, SpanView};
 use super::value::{Attribute, string};
-use super::wire::{Reader, WireError};
+use super::wire::{Reader, WireError, fields};
 
 /// Where in the request a span stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -372,3 +372,21 @@ pub fn put_message(out: &mut Vec<u8>, number: u32, write: impl FnOnce(&mut Vec<u
         tail.rotate_right(prefix);
     }
 }
+
+/// The tag of a field below 16, as every encoder writes it: in one byte.
+pub(super) const fn tag(number: u32, wire_type: u8) -> u8 {
+    (number << 3) as u8 | wire_type
+}
+
+/// The length-delimited values of field `number`; ends where the framing does.
+pub(in crate::otlp) fn fields(bytes: &[u8], number: u32) -> impl Iterator<Item = &[u8]> + use<'_> {
+    let mut reader = Reader::new(bytes);
+    std::iter::from_fn(move || {
+        while let Ok(Some(field)) = reader.next_field() {
+            if let (true, Ok(value)) = (field.number == number, field.value.bytes(field.start)) {
+                return Some(value);
+            }
+        }
+        None
+    })
+}

@@ -9,7 +9,7 @@ use std::hash::BuildHasher;
 
 use super::{Piece, Unjoined};
 use crate::otlp::fields::{key_value, request, resource_spans, scope_spans, span};
-use crate::otlp::span::fields;
+use crate::otlp::wire::fields;
 use crate::otlp::wire::{Field, Reader, Value, WireError};
 
 /// Pieces grouped by equal resources, and within them by equal scopes.
