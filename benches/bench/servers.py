@@ -184,5 +184,6 @@ def _listens(endpoint: str) -> bool:
 
 
 def _metrics(process: Process) -> Metrics:
-    ready = next(line for line in process.output().splitlines() if '"message":"ready"' in line)
+    said = lambda: [line for line in process.output().splitlines() if '"message":"ready"' in line]
+    (ready, *_) = world.wait_for(lambda: process.must_live() or said(), f"{process.name} that is ready")
     return Metrics(process, re.search(r'"metrics":"\D*([\d.]+:\d+)', ready)[1])
