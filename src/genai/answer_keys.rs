@@ -44,8 +44,8 @@ impl AnswerKeys {
     /// Id of the answer that the span tells of, as the provider gave it; empty where it tells of none. What stands inside of
     /// other texts is only looked for in calls of language models: `glance` is taken then.
     pub fn id<'a>(&self, visit: &Visit<'a, '_>, glance: impl FnOnce() -> Glance) -> &'a [u8] {
-        let id = self.told(visit, glance).unwrap_or_default();
-        if self.nothing.iter().any(|nothing| nothing.as_bytes() == id) { &[] } else { id }
+        let says = |id: &&[u8]| !self.nothing.iter().any(|nothing| nothing.as_bytes() == *id);
+        self.told(visit, glance).filter(says).unwrap_or_default()
     }
 
     fn told<'a>(&self, visit: &Visit<'a, '_>, glance: impl FnOnce() -> Glance) -> Option<&'a [u8]> {

@@ -1,6 +1,7 @@
 //! What an attribute tells by being there: compiled for each slot, so that a span can be passed over at first sight.
 
 use super::conventions::{Field, Source};
+use super::json_scan::At;
 use super::sources::{EVIDENCE, Use};
 
 /// What an attribute tells by being there.
@@ -24,6 +25,8 @@ pub(super) struct Sight {
     pub(super) uses: Uses,
     /// It does so otherwise than as a number that stands there.
     pub(super) uses_unplainly: bool,
+    /// Where inside of its text it does, a bit for each path.
+    pub(super) uses_inside: u64,
     /// It may tell the model of a call, or with whom and where it is called; or what does hangs on it.
     pub(super) of_model: bool,
     /// It may tell the time of a first token.
@@ -91,15 +94,18 @@ impl Sight {
         arguments: First::NONE,
         uses: Uses { input: 0, output: 0, total: 0, money: 0, plain: (false, false) },
         uses_unplainly: false,
+        uses_inside: 0,
         of_model: false,
         first_token: false,
     };
 
     pub(super) fn add(&mut self, one: Use, source: &Source) {
         self.evidence |= EVIDENCE.contains(&one.field);
-        let uses = self.uses;
         self.uses.add(one);
-        self.uses_unplainly |= uses != self.uses && (source.add > 0 || !source.path.is_empty());
+        if Uses::of(one.field) != Uses::default() {
+            self.uses_unplainly |= source.add > 0 || !source.path.is_empty();
+            self.uses_inside |= one.path.and_then(At::bit).unwrap_or_default();
+        }
         self.of_model |= OF_MODEL.contains(&one.field);
         match one.field {
             Field::Failed => self.failed = true,

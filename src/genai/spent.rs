@@ -5,7 +5,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::coerce;
 use super::conventions::Kind;
 use super::glance::Glance;
-use super::sight::Uses;
+use super::sight::{Sight, Uses};
 use super::sources::Sources;
 use crate::otlp::keys::Slot;
 use crate::otlp::value::AnyValue;
@@ -59,7 +59,7 @@ impl Sources {
             let Some(sight) = self.sights.get(slot.index()) else { continue };
             let read = match sight.uses == Uses::default() {
                 true => true,
-                false if sight.uses_unplainly => self.add_inside(visit, *slot, &mut told),
+                false if sight.uses_unplainly => self.add_inside(visit, *slot, sight, &mut told),
                 false => told.add(visit.attributes.get(*slot), sight.uses),
             };
             if !read {
@@ -83,20 +83,22 @@ impl Sources {
     }
 
     /// Adds what is told by the JSON in an attribute; `false` where it is no such text, or tells more than numbers in it.
-    fn add_inside(&self, visit: &Visit<'_, '_>, slot: Slot, told: &mut Told) -> bool {
+    fn add_inside(&self, visit: &Visit<'_, '_>, slot: Slot, sight: &Sight, told: &mut Told) -> bool {
         let Some((text, paths)) = visit.attributes.text_bytes(slot).zip(self.paths.get(slot.index())) else {
             return false;
         };
-        let uses = || self.all_of_slot(slot).iter().filter(|one| Uses::of(one.field) != Uses::default());
-        let wanted = uses().filter_map(|one| one.path?.bit()).fold(0, |all, bit| all | bit);
-        let found = paths.find(text, wanted);
-        uses().all(|one| {
+        let found = paths.find(text, sight.uses_inside);
+        self.all_of_slot(slot).iter().all(|one| {
+            let uses = Uses::of(one.field);
+            if uses == Uses::default() {
+                return true;
+            }
             let added = self.all.get(usize::from(one.source)).is_none_or(|(_, source)| source.add > 0);
             let Some(path) = one.path.filter(|_| !added) else { return false };
             let value = found.at(path).and_then(coerce::of_json);
             match value.and_then(|(value, _)| coerce::to(Kind::Real, value)) {
                 None => true,
-                number => told.add(number, Uses::of(one.field)),
+                number => told.add(number, uses),
             }
         })
     }
