@@ -14,12 +14,23 @@ pub struct Slot(u16);
 /// The keys asked for, each with its [`Slot`].
 #[derive(Clone, Debug, Default)]
 pub struct KeyTable {
-    keys: Vec<Box<[u8]>>,
+    keys: Vec<Known>,
     /// Open addressing: slot + 1, or 0 for a free place. The length is a power of two, at least twice the keys.
     places: Vec<u16>,
     /// One bit for each key length in use.
     lengths: [u64; 4],
 }
+
+/// A key that was asked for.
+#[derive(Clone, Debug)]
+struct Known {
+    ends: Ends,
+    key: Box<[u8]>,
+}
+
+/// The first and the last eight bytes of a key, which overlap in one that is shorter than sixteen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ends(u64, u64);
 
 /// The values found for the keys of a [`KeyTable`] on one span, event or resource.
 #[derive(Clone, Debug)]
@@ -50,7 +61,7 @@ impl KeyTable {
         }
         let slot = u16::try_from(self.keys.len()).ok().filter(|slot| *slot < u16::MAX - 1)?;
         *self.lengths.get_mut(key.len() / 64)? |= 1 << (key.len() % 64);
-        self.keys.push(key.as_bytes().into());
+        self.keys.push(Known { ends: Ends::of(key.as_bytes()), key: key.as_bytes().into() });
         match self.keys.len() * 2 > self.places.len() {
             true => self.rebuild(),
             false => self.place(slot),
@@ -59,17 +70,18 @@ impl KeyTable {
     }
 
     /// The slot of `key`, when somebody asked for it.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, key: &[u8]) -> Option<Slot> {
         let lengths = self.lengths.get(key.len() / 64)?;
         if lengths >> (key.len() % 64) & 1 == 0 {
             return None;
         }
+        let ends = Ends::of(key);
         let mask = self.places.len().wrapping_sub(1);
-        let mut at = hash(key) as usize & mask;
+        let mut at = ends.hash(key.len()) as usize & mask;
         loop {
             let slot = self.places.get(at)?.checked_sub(1)?;
-            if self.keys.get(usize::from(slot)).is_some_and(|known| **known == *key) {
+            if self.keys.get(usize::from(slot)).is_some_and(|known| known.ends == ends && known.is(key)) {
                 return Some(Slot(slot));
             }
             at = (at + 1) & mask;
@@ -95,7 +107,8 @@ impl KeyTable {
 
     fn place(&mut self, slot: u16) {
         let mask = self.places.len() - 1;
-        let mut at = self.keys.get(usize::from(slot)).map_or(0, |key| hash(key)) as usize & mask;
+        let hash = self.keys.get(usize::from(slot)).map_or(0, |known| known.ends.hash(known.key.len()));
+        let mut at = hash as usize & mask;
         while self.places.get(at).is_some_and(|place| *place != 0) {
             at = (at + 1) & mask;
         }
@@ -105,17 +118,57 @@ impl KeyTable {
     }
 }
 
-/// Length, first and last eight bytes, mixed: attribute keys differ there. Only spreads keys that the configuration
-/// chose; a sender cannot make the table slower than its longest run.
-#[inline]
-fn hash(key: &[u8]) -> u64 {
-    let first = key.first_chunk::<8>().map_or_else(|| short(key), |word| u64::from_le_bytes(*word));
-    let last = key.last_chunk::<8>().map_or(0, |word| u64::from_le_bytes(*word));
-    let mixed = (first ^ last.rotate_left(29) ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed ^ mixed >> 32
+// === impl Known ===
+
+impl Known {
+    /// Whether it is `key`, whose ends are the same.
+    #[inline]
+    fn is(&self, key: &[u8]) -> bool {
+        let same = self.key.len() == key.len();
+        match key.len() {
+            // Nothing stands between the ends.
+            ..=16 => same,
+            // What does is in the first and the last sixteen bytes.
+            17..=32 => {
+                same && self.key.first_chunk::<16>() == key.first_chunk()
+                    && self.key.last_chunk::<16>() == key.last_chunk()
+            }
+            _ => same && is_same(&self.key, key),
+        }
+    }
 }
 
-#[inline]
+/// Kept out of the way of the many keys that are shorter.
+#[cold]
+#[inline(never)]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one == other
+}
+
+// === impl Ends ===
+
+impl Ends {
+    #[inline]
+    fn of(key: &[u8]) -> Self {
+        let word = |chunk: Option<&[u8; 8]>| chunk.map(|word| u64::from_le_bytes(*word));
+        match (word(key.first_chunk()), word(key.last_chunk())) {
+            (Some(first), Some(last)) => Self(first, last),
+            _ => Self(short(key), 0),
+        }
+    }
+
+    /// The ends of a key of `len` bytes, mixed: attribute keys differ there. Only spreads keys that the configuration chose;
+    /// a sender cannot make the table slower than its longest run.
+    #[inline]
+    fn hash(self, len: usize) -> u64 {
+        let mixed = (self.0 ^ self.1.rotate_left(29) ^ len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed ^ mixed >> 32
+    }
+}
+
+/// As [`is_same`].
+#[cold]
+#[inline(never)]
 fn short(key: &[u8]) -> u64 {
     key.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
@@ -221,6 +274,20 @@ mod tests {
         }
         assert_eq!(table.add(&"x".repeat(256)), None);
         assert_eq!(KeyTable::default().find(b"a"), None);
+    }
+
+    #[test]
+    fn keys_that_differ_in_one_byte_anywhere_are_told_apart() {
+        for len in [1, 7, 8, 15, 16, 17, 31, 32, 33, 100, MAX_KEY] {
+            let mut table = KeyTable::default();
+            let key = "k".repeat(len);
+            assert_eq!(table.add(&key), table.find(key.as_bytes()));
+            for at in 0..len {
+                let mut other = key.clone().into_bytes();
+                other[at] = b'x';
+                assert_eq!(table.find(&other), None, "byte {at} of {len}");
+            }
+        }
     }
 
     #[test]

@@ -28,41 +28,30 @@ pub(super) fn is_short_ascii(bytes: &[u8]) -> bool {
 #[inline]
 fn is_ascii(bytes: &[u8]) -> bool {
     match bytes.len() {
-        32.. => {
-            let chunks = bytes.chunks_exact(32).all(|chunk| chunk.first_chunk().is_some_and(low32));
-            chunks && bytes.last_chunk().is_some_and(low32)
-        }
-        16.. => low(
-            bytes.first_chunk().map(|word| u128::from_le_bytes(*word)),
-            bytes.last_chunk().map(|word| u128::from_le_bytes(*word)),
-        ),
-        8.. => low64(bytes.first_chunk(), bytes.last_chunk()),
-        4.. => low32s(bytes.first_chunk(), bytes.last_chunk()),
+        128.. => bytes.as_chunks::<128>().0.iter().all(is_low) && bytes.last_chunk::<128>().is_some_and(is_low),
+        64.. => has_low_ends::<64>(bytes),
+        32.. => has_low_ends::<32>(bytes),
+        16.. => has_low_ends::<16>(bytes),
+        8.. => has_low_ends::<8>(bytes),
         _ => bytes.iter().fold(0, |any, byte| any | byte) < 0x80,
     }
 }
 
-#[inline]
-fn low(first: Option<u128>, last: Option<u128>) -> bool {
-    const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
-    matches!((first, last), (Some(first), Some(last)) if (first | last) & HIGH == 0)
+#[inline(always)]
+fn has_low_ends<const N: usize>(bytes: &[u8]) -> bool {
+    matches!((bytes.first_chunk::<N>(), bytes.last_chunk::<N>()), (Some(first), Some(last)) if high(first) | high(last) == 0)
 }
 
-#[inline]
-fn low64(first: Option<&[u8; 8]>, last: Option<&[u8; 8]>) -> bool {
+#[inline(always)]
+fn is_low<const N: usize>(bytes: &[u8; N]) -> bool {
+    high(bytes) == 0
+}
+
+/// The high bits of the bytes, whose number is a multiple of eight, eight by eight over one another.
+#[inline(always)]
+fn high<const N: usize>(bytes: &[u8; N]) -> u64 {
     const HIGH: u64 = 0x8080_8080_8080_8080;
-    matches!((first, last), (Some(first), Some(last)) if (u64::from_le_bytes(*first) | u64::from_le_bytes(*last)) & HIGH == 0)
-}
-
-#[inline]
-fn low32s(first: Option<&[u8; 4]>, last: Option<&[u8; 4]>) -> bool {
-    const HIGH: u32 = 0x8080_8080;
-    matches!((first, last), (Some(first), Some(last)) if (u32::from_le_bytes(*first) | u32::from_le_bytes(*last)) & HIGH == 0)
-}
-
-#[inline]
-fn low32(chunk: &[u8; 32]) -> bool {
-    chunk.iter().fold(0, |any, byte| any | byte) < 0x80
+    bytes.as_chunks::<8>().0.iter().fold(0, |any, word| any | u64::from_le_bytes(*word)) & HIGH
 }
 
 #[cfg(test)]
@@ -77,11 +66,18 @@ mod tests {
             assert_eq!(is_utf8(sample), std::str::from_utf8(sample).is_ok(), "{sample:?}");
             assert_eq!(utf8(sample), std::str::from_utf8(sample).ok());
         }
-        let mut long = vec![b'x'; 99];
-        for at in 0..long.len() {
-            long[at] = 0xff;
-            assert!(!is_utf8(&long), "byte {at}");
-            long[at] = b'x';
+    }
+
+    #[test]
+    fn no_byte_of_a_text_of_any_length_is_passed_over() {
+        for len in 0..300 {
+            let mut text = vec![b'x'; len];
+            assert!(is_utf8(&text), "{len} bytes");
+            for at in 0..len {
+                text[at] = 0xff;
+                assert!(!is_utf8(&text), "byte {at} of {len}");
+                text[at] = b'x';
+            }
         }
     }
 }

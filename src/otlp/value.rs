@@ -2,7 +2,7 @@
 
 use super::fields::{any_value, key_value, list};
 use super::text;
-use super::wire::{Reader, WireError, WireErrorKind, short_len, split_varint};
+use super::wire::{Reader, WireError, WireErrorKind, short_len, short_varint};
 
 /// How many messages may nest inside a value: two for each array in another, three for each key-value list. With the
 /// messages around a value and unknown groups inside it, that is under the hundred that prost decodes, so that every
@@ -160,10 +160,7 @@ impl<'a> Raw<'a> {
                 let (len, text) = short_len(bytes.get(1..)?)?;
                 (text.len() == len && text::is_utf8(text)).then_some(Self::Text(text))
             }
-            INT => {
-                let (number, rest) = split_varint(bytes.get(1..)?)?;
-                rest.is_empty().then_some(Self::Int(number as i64))
-            }
+            INT => short_varint(bytes.get(1..)?).map(|number| Self::Int(number as i64)),
             _ => None,
         }
     }

@@ -172,8 +172,8 @@ impl<'a> Reader<'a> {
             return None;
         }
         let (len, rest) = short_len(rest)?;
-        let body = rest.get(..len)?;
-        self.pos = self.buf.len() - rest.len() + len;
+        let (body, rest) = rest.split_at_checked(len)?;
+        self.pos = self.buf.len() - rest.len();
         Some(body)
     }
 
@@ -298,12 +298,18 @@ pub(super) fn short_len(bytes: &[u8]) -> Option<(usize, &[u8])> {
     }
 }
 
-/// A varint, and what stands behind it.
+/// The varint that `bytes` are, of up to four bytes: nearly every count there is. `None` for anything else.
 #[inline(always)]
-pub(super) fn split_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut reader = Reader::new(bytes);
-    let number = reader.read_varint().ok()?;
-    Some((number, bytes.get(reader.pos..)?))
+pub(super) fn short_varint(bytes: &[u8]) -> Option<u64> {
+    const HIGH: u8 = 0x80;
+    let low = |byte: u8, place: u32| u64::from(byte & !HIGH) << (7 * place);
+    match *bytes {
+        [a] if a < HIGH => Some(u64::from(a)),
+        [a, b] if a >= HIGH && b < HIGH => Some(low(a, 0) | low(b, 1)),
+        [a, b, c] if a & b >= HIGH && c < HIGH => Some(low(a, 0) | low(b, 1) | low(c, 2)),
+        [a, b, c, d] if a & b & c >= HIGH && d < HIGH => Some(low(a, 0) | low(b, 1) | low(c, 2) | low(d, 3)),
+        _ => None,
+    }
 }
 
 // === writing ===
