@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use super::tree::{Arithmetic, Node, Quantifier, Read, Test, TextTest};
-use super::value::Value;
+use super::value::{IdText, Value};
 use crate::flow::Session;
 use crate::otlp::event::EventView;
 use crate::otlp::walk::Visit;
@@ -19,7 +19,7 @@ pub(super) struct Env<'v> {
 
 #[derive(Clone, Copy, Debug)]
 enum Root<'v> {
-    Session(&'v Session, &'v str),
+    Session(&'v Session, &'v IdText),
     Span(&'v Visit<'v, 'v>),
 }
 
@@ -33,9 +33,9 @@ enum Item<'v> {
 // === impl Env ===
 
 impl<'v> Env<'v> {
-    /// On a session, whose id as text is `id`.
+    /// On a session, whose id is written to `id` where it is asked for.
     #[inline]
-    pub fn session(session: &'v Session, id: &'v str) -> Self {
+    pub fn session(session: &'v Session, id: &'v IdText) -> Self {
         Self { root: Root::Session(session, id), item: Item::Value(Value::Absent), outer: None }
     }
 

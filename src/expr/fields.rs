@@ -7,7 +7,7 @@ mod session;
 
 pub use session::SESSION;
 
-use super::value::Value;
+use super::value::{IdText, Value};
 use crate::flow::Session;
 use crate::genai::account::Ceiling;
 use crate::otlp::event::EventView;
@@ -71,8 +71,8 @@ pub enum Needs {
     Calls(Option<Ceiling>),
 }
 
-/// Reads one field of a session; the second argument is its id as text.
-pub type SessionRead = for<'v> fn(&'v Session, &'v str) -> Value<'v>;
+/// Reads one field of a session; the second argument is room for its id as text.
+pub type SessionRead = for<'v> fn(&'v Session, &'v IdText) -> Value<'v>;
 
 /// Reads one field of a span.
 pub type SpanRead = for<'v> fn(&'v Visit<'v, 'v>) -> Value<'v>;

@@ -34,7 +34,7 @@ use crate::otlp::keys::KeyTable;
 use crate::otlp::walk::Visit;
 use eval::Env;
 use tree::Node;
-pub(crate) use value::Value;
+pub(crate) use value::{IdText, Value};
 
 pub use asks::Asks;
 pub use scan::{MAX_BYTES, MAX_NESTING};
@@ -132,9 +132,8 @@ impl SessionExpr {
     /// Whether the expression is true of `session`, whose predicates were counted by the same compiler's
     /// [`Predicates`].
     pub fn matches(&self, session: &Session) -> bool {
-        let mut room = [0; 32];
-        let id = value::id_text(&session.key, &mut room);
-        self.node.eval(&Env::session(session, id)) == Value::Bool(true)
+        let id = IdText::default();
+        self.node.eval(&Env::session(session, &id)) == Value::Bool(true)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an expression evaluates to: a value borrowed from the session, the span or the expression.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -47,6 +48,10 @@ pub enum Literal {
     /// `duration("1s")`, in nanoseconds.
     Duration(i64),
 }
+
+/// Room for the id of a session as text, which is written when it is asked for.
+#[derive(Debug, Default)]
+pub struct IdText(OnceCell<[u8; 32]>);
 
 // === impl Literal ===
 
@@ -192,16 +197,23 @@ fn compare_mixed(whole: i128, double: f64) -> Option<Ordering> {
     Some(whole.cmp(&(cut as i128)).then(fraction))
 }
 
-/// The id of a session as text: what the application gave, or the trace id in hexadecimal, which is written to `room`.
-pub(super) fn id_text<'v>(key: &'v SessionKey, room: &'v mut [u8; 32]) -> &'v str {
-    match key {
-        SessionKey::Id(id) => &id.text,
-        SessionKey::Trace(id) => {
-            for (pair, byte) in room.chunks_exact_mut(2).zip(id.0) {
+// === impl IdText ===
+
+impl IdText {
+    /// The id of a session as text: what the application gave, or the trace id in hexadecimal.
+    pub(super) fn of<'v>(&'v self, key: &'v SessionKey) -> &'v str {
+        let trace = match key {
+            SessionKey::Id(id) => return &id.text,
+            SessionKey::Trace(trace) => trace,
+        };
+        let digits = self.0.get_or_init(|| {
+            let mut digits = [0; 32];
+            for (pair, byte) in digits.chunks_exact_mut(2).zip(trace.0) {
                 let digit = |four: u8| if four < 10 { b'0' + four } else { b'a' + four - 10 };
                 pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
             }
-            std::str::from_utf8(room).unwrap_or_default()
-        }
+            digits
+        });
+        std::str::from_utf8(digits).unwrap_or_default()
     }
 }

@@ -71,17 +71,19 @@ impl Answers {
     pub fn note(&self, answer: Answer, trace: TraceId) {
         let hash = self.hasher.hash_one(answer.id);
         let mut part = self.part(hash);
-        let known = part.of(hash, answer.id).any(|told| told.trace == trace && told.answer == answer);
-        if known {
-            return;
-        }
         let Generations { young, old } = &mut *part;
         let told = Telling { answer, trace, follower: None };
-        let namesakes = || young.iter_hash(hash).filter(|told| told.answer.id == answer.id);
-        if namesakes().count() >= NAMESAKES {
-            let ends = namesakes().map(|told| told.answer.end).min();
-            let mut namesakes = young.iter_hash_mut(hash).filter(|told| told.answer.id == answer.id);
-            namesakes.find(|told| Some(told.answer.end) == ends).into_iter().for_each(|first| *first = told);
+        let (mut namesakes, mut first) = (0, None::<&mut Telling>);
+        for known in young.iter_hash_mut(hash).filter(|known| known.answer.id == answer.id) {
+            if known.trace == trace && known.answer == answer {
+                return;
+            }
+            namesakes += 1;
+            let earlier = first.as_ref().is_none_or(|first| known.answer.end < first.answer.end);
+            first = if earlier { Some(known) } else { first };
+        }
+        if let Some(first) = first.filter(|_| namesakes >= NAMESAKES) {
+            *first = told;
             return;
         }
         if young.len() >= MOST {
@@ -150,10 +152,6 @@ impl fmt::Debug for Answers {
 // === impl Generations ===
 
 impl Generations {
-    fn of(&self, hash: u64, id: u64) -> impl Iterator<Item = &Telling> {
-        self.young.iter_hash(hash).chain(self.old.iter_hash(hash)).filter(move |told| told.answer.id == id)
-    }
-
     fn of_mut(&mut self, hash: u64, id: u64) -> impl Iterator<Item = &mut Telling> {
         let both = self.young.iter_hash_mut(hash).chain(self.old.iter_hash_mut(hash));
         both.filter(move |told| told.answer.id == id)

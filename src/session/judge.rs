@@ -44,14 +44,15 @@ impl Shard {
             self.sequences.insert(id.hash, sequence, |_, _| ());
         }
         self.counts.held -= size;
-        let Open { facts, spans, .. } = *open;
-        let by_trace = facts.key.is_trace();
         if verdict.keep {
             self.counts.kept += size;
+            let Open { facts, spans, .. } = *open;
+            let by_trace = facts.key.is_trace();
             self.keep(Some(Box::new(facts)), by_trace, verdict, spans, size.bytes);
         } else {
             self.counts.dropped += size;
-            self.release(&spans, false);
+            self.release(&open.spans, false);
+            self.table.give_back(open);
         }
     }
 

@@ -128,7 +128,7 @@ impl Shard {
         }
         let traces: Vec<TraceId> = open.facts.turns.iter().map(|turn| turn.trace_id).collect();
         let key = open.facts.key.clone();
-        let index = self.table.insert(open).index;
+        let index = self.table.insert(Box::new(open)).index;
         if let SessionKey::Id(id) = key {
             self.by_id.insert(id.hash, index);
         }

@@ -1,5 +1,7 @@
 //! An open session: its aggregate, the spans it holds, and when it will be due.
 
+use std::mem;
+
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
@@ -11,6 +13,9 @@ use crate::genai::account::{Account, Frame};
 use crate::genai::conventions::Glob;
 use crate::otlp::probability::{hash_randomness, trace_randomness};
 use crate::otlp::span::TraceId;
+
+/// Lists with room for more than this are not used again: most sessions would not fill them.
+const KEPT: usize = 8;
 
 /// The waiting times and bounds of sessions, in nanoseconds.
 #[derive(Clone, Debug)]
@@ -98,18 +103,46 @@ impl From<&config::Sessions> for Bounds {
 // === impl Open ===
 
 impl Open {
-    /// An empty session.
+    /// An empty session. `predicates` are how many span predicates the rules have.
     pub(super) fn new(key: SessionKey, sequence: u32, predicates: usize, now: Nanos) -> Self {
-        let randomness = match &key {
+        let mut new = Self::blank();
+        new.facts.predicates = vec![0; predicates].into();
+        new.begin(key, sequence, now);
+        new
+    }
+
+    /// Begins a session, in what is blank.
+    pub(super) fn begin(&mut self, key: SessionKey, sequence: u32, now: Nanos) {
+        self.facts.randomness = match &key {
             SessionKey::Trace(id) => trace_randomness(*id),
             SessionKey::Id(id) => hash_randomness(id.hash),
         };
+        (self.facts.key, self.facts.sequence) = (key, sequence);
+        self.arrived = (now, now);
+        self.continued = sequence > 1;
+    }
+
+    /// Makes it blank. Its lists keep the memory that they have, unless that is much.
+    pub(super) fn clear(&mut self) {
+        let Self { facts, spans, turns, index, .. } = mem::replace(self, Self::blank());
+        self.facts.predicates = facts.predicates;
+        self.facts.predicates.fill(0);
+        keep(&mut self.facts.turns, facts.turns);
+        keep(&mut self.facts.services, facts.services);
+        keep(&mut self.spans, spans);
+        keep(&mut self.turns, turns);
+        if let (ById::Few(own), ById::Few(list)) = (&mut self.index, index) {
+            keep(own, list);
+        }
+    }
+
+    fn blank() -> Self {
         Self {
             facts: Session {
-                key,
-                sequence,
-                randomness,
-                turns: Vec::with_capacity(1),
+                key: SessionKey::Trace(TraceId::default()),
+                sequence: 0,
+                randomness: 0,
+                turns: Vec::new(),
                 spans: 0,
                 bytes: 0,
                 services: Vec::new(),
@@ -119,26 +152,31 @@ impl Open {
                 error_count: 0,
                 orphans: 0,
                 complete: false,
-                predicates: vec![0; predicates].into(),
+                predicates: Box::default(),
                 account: Account::default(),
                 sums: None,
             },
             spans: Vec::new(),
-            turns: Vec::with_capacity(1),
+            turns: Vec::new(),
             index: ById::default(),
             variants: HashTable::new(),
             missing: ById::default(),
             hasher: RandomState::default(),
-            arrived: (now, now),
+            arrived: (0, 0),
             scheduled: Nanos::MAX,
             ended: false,
-            continued: sequence > 1,
+            continued: false,
             explicit_randomness: false,
         }
     }
 
     /// Adds a turn; its index.
     pub(super) fn add_turn(&mut self, turn: Turn, version: u32, reopened: bool, now: Nanos) -> u32 {
+        if self.turns.is_empty() {
+            // Mostly it is the only one.
+            self.facts.turns.reserve_exact(1);
+            self.turns.reserve_exact(1);
+        }
         self.facts.turns.push(turn);
         self.turns.push(OpenTurn { version, last: now, blocking: 0, reopened, links: Vec::new(), answer: None });
         self.continued |= reopened;
@@ -220,7 +258,7 @@ impl Open {
 
     /// Takes the turn out: its spans, to be folded in elsewhere. What is left must be folded anew.
     pub(super) fn take_turn(&mut self, turn: u32) -> Vec<SpanRef> {
-        let (taken, left) = std::mem::take(&mut self.spans).into_iter().partition(|span| span.turn == turn);
+        let (taken, left) = mem::take(&mut self.spans).into_iter().partition(|span| span.turn == turn);
         self.spans = left;
         taken
     }
@@ -241,5 +279,13 @@ impl Open {
     fn turn_settled(&self, open: &OpenTurn, turn: u32) -> bool {
         let rooted = self.facts.turns.get(turn as usize).is_some_and(|turn| turn.root.is_some());
         open.reopened || (rooted && open.blocking == 0)
+    }
+}
+
+/// Takes over the memory of another list, unless that is much.
+fn keep<T>(own: &mut Vec<T>, mut other: Vec<T>) {
+    if other.capacity() <= KEPT {
+        other.clear();
+        *own = other;
     }
 }

@@ -247,7 +247,7 @@ impl Shard {
         };
         let sequence = before.unwrap_or(0).saturating_add(1);
         self.counts.continuations += u64::from(sequence > 1);
-        let ticket = self.table.insert(Open::new(key.clone(), sequence, self.site.lens.predicates.len(), now));
+        let ticket = self.table.open(key.clone(), sequence, self.site.lens.predicates.len(), now);
         if let SessionKey::Id(id) = key {
             self.by_id.insert(id.hash, ticket.index);
         }

@@ -1,6 +1,8 @@
 //! The open sessions of a shard.
 
 use super::open::Open;
+use crate::clock::Nanos;
+use crate::flow::SessionKey;
 
 /// The open sessions, each at an index that is used again after it. Owned by a shard's thread.
 #[derive(Debug, Default)]
@@ -8,7 +10,12 @@ pub(super) struct Table {
     places: Vec<Place>,
     free: Vec<u32>,
     len: usize,
+    /// Sessions that were judged a moment ago: their memory is still in the cache.
+    spare: Vec<Box<Open>>,
 }
+
+/// Most sessions that are kept to be used again.
+const SPARE: usize = 512;
 
 /// Names one session for as long as it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +33,20 @@ struct Place {
 // === impl Table ===
 
 impl Table {
+    /// Opens a session. `predicates` are how many span predicates the rules have, now and for ever.
+    pub(super) fn open(&mut self, key: SessionKey, sequence: u32, predicates: usize, now: Nanos) -> Ticket {
+        let session = match self.spare.pop() {
+            Some(mut session) => {
+                session.begin(key, sequence, now);
+                session
+            }
+            None => Box::new(Open::new(key, sequence, predicates, now)),
+        };
+        self.insert(session)
+    }
+
     /// Puts a session in.
-    pub(super) fn insert(&mut self, session: Open) -> Ticket {
+    pub(super) fn insert(&mut self, session: Box<Open>) -> Ticket {
         let index = self.free.pop().unwrap_or(self.places.len() as u32);
         if index as usize == self.places.len() {
             self.places.push(Place::default());
@@ -35,10 +54,18 @@ impl Table {
         self.len += 1;
         let place = self.places.get_mut(index as usize);
         let generation = place.map_or(0, |place| {
-            place.session = Some(Box::new(session));
+            place.session = Some(session);
             place.generation
         });
         Ticket { index, generation }
+    }
+
+    /// Takes back a session that was taken out, to be used again.
+    pub(super) fn give_back(&mut self, mut session: Box<Open>) {
+        if self.spare.len() < SPARE {
+            session.clear();
+            self.spare.push(session);
+        }
     }
 
     /// Takes a session out.

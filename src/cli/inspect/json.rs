@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::inspected::Inspected;
 use crate::cli::show::row::Row;
 use crate::cli::show::told::Told;
-use crate::expr;
 use crate::expr::fields::SESSION;
+use crate::expr::{self, IdText};
 
 // === impl Inspected ===
 
@@ -16,7 +16,7 @@ impl Inspected {
         let mut object = Map::new();
         object.insert("session_id".into(), self.id.as_str().into());
         for field in SESSION.iter().filter(|field| field.name != "id") {
-            let value = value((field.read)(&self.session, &self.id));
+            let value = value((field.read)(&self.session, &IdText::default()));
             // The spans themselves have that name.
             let name = if field.name == "spans" { "span_count" } else { field.name };
             object.insert(name.into(), value);

@@ -13,7 +13,9 @@ const CALLS: Needs = Needs::Calls(None);
 
 /// The fields of `session`.
 pub const SESSION: &[Field<SessionRead>] = &[
-    field("id", Type::String, "", "the id that the application gave, or the trace id", |_, id| Value::Str(id)),
+    field("id", Type::String, "", "the id that the application gave, or the trace id", |session, id| {
+        Value::Str(id.of(&session.key))
+    }),
     field("sequence", Type::Int, "{burst}", "which burst of its conversation it is, from 1", |session, _| {
         Value::Int(session.sequence.into())
     }),

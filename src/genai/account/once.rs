@@ -119,8 +119,7 @@ fn asked_again(calls: &[Call], events: &Events, kin: &[Kin]) -> HashSet<usize, R
             Some((events.event(at), (kin.get(at)?.turn, call.scope, call.request, call.asked_model), call))
         })
     };
-    let mut last: HashMap<_, (u64, u32, usize), RandomState> =
-        HashMap::with_capacity_and_hasher(calls.len(), RandomState::default());
+    let mut last: HashMap<_, (u64, u32, usize), RandomState> = HashMap::default();
     for (event, what, call) in asked() {
         let latest = last.entry(what).or_default();
         *latest = (*latest).max((call.start, call.used.input, event));

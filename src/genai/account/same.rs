@@ -4,9 +4,6 @@
 //!
 //! Nothing here depends on the order in which the spans came.
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-
 use super::Kin;
 use super::call::{Call, NO_NAME, Used};
 use super::outside::Outside;
@@ -55,10 +52,12 @@ impl Events {
         let single = |call: &Call| call.is_leaf_call() || call.operation == Operation::Tool;
         let mut places: Vec<usize> = (0..calls.len()).filter(|at| calls.get(*at).is_some_and(single)).collect();
         places.sort_by_cached_key(|at| calls.get(*at).map(Call::rank));
-        events.same_span(calls, kin, &places);
-        events.same_answer(calls, &places);
-        events.nested(calls, &places);
-        events.side_by_side(calls, kin, &places);
+        if places.len() > 1 {
+            events.same_span(calls, kin, &places);
+            events.same_answer(calls, &places);
+            events.nested(calls, &places);
+            events.side_by_side(calls, kin, &places);
+        }
         // What stood in one call as two may be one by now.
         events.nested(calls, &places);
         for at in 0..events.event.len() {
@@ -110,15 +109,15 @@ impl Events {
 
     /// A span that came twice with different bytes is one.
     fn same_span(&mut self, calls: &[Call], kin: &[Kin], places: &[usize]) {
-        let mut known: HashMap<(u32, u64, bool), usize, RandomState> =
-            HashMap::with_capacity_and_hasher(places.len(), RandomState::default());
-        for at in places.iter().copied() {
-            let Some((call, kin)) = calls.get(at).zip(kin.get(at)).filter(|(_, kin)| kin.id != 0) else { continue };
-            if let Some(first) = known.get(&(kin.turn, kin.id, call.operation == Operation::Tool)) {
-                self.join(*first, at);
-                self.mark_echo(at);
-            } else {
-                known.insert((kin.turn, kin.id, call.operation == Operation::Tool), at);
+        let span = |at: &usize| {
+            let (call, kin) = calls.get(*at).zip(kin.get(*at)).filter(|(_, kin)| kin.id != 0)?;
+            Some((kin.turn, kin.id, call.operation == Operation::Tool))
+        };
+        for same in groups(places, span).chunk_by(|one, next| one.0 == next.0) {
+            let [(_, first), others @ ..] = same else { continue };
+            for (_, at) in others {
+                self.join(*first, *at);
+                self.mark_echo(*at);
             }
         }
     }
@@ -126,22 +125,24 @@ impl Events {
     /// The same answer is the same call, wherever its spans stand. Small servers give ids that come again: time or usage
     /// must agree.
     fn same_answer(&mut self, calls: &[Call], places: &[usize]) {
-        let mut known: HashMap<u64, Vec<usize>, RandomState> = HashMap::default();
-        for at in places.iter().copied() {
-            let Some(call) = calls.get(at).filter(|call| call.response_id != 0 && call.is_leaf_call()) else {
-                continue;
-            };
-            let namesakes = known.entry(call.response_id).or_default();
-            let same = |other: &Call| {
-                other.operation == call.operation
-                    && same_model(other, call)
-                    && (contained(other, call) || same_usage(&other.used, &call.used))
-            };
-            let first = namesakes.iter().find(|other| calls.get(**other).is_some_and(same)).copied();
-            if let Some(first) = first {
-                self.join(first, at);
-            } else if namesakes.len() < NAMESAKES {
-                namesakes.push(at);
+        let answer = |at: &usize| {
+            let call = calls.get(*at).filter(|call| call.response_id != 0 && call.is_leaf_call())?;
+            Some(call.response_id)
+        };
+        let same = |one: &Call, other: &Call| {
+            other.operation == one.operation
+                && same_model(other, one)
+                && (contained(other, one) || same_usage(&other.used, &one.used))
+        };
+        let mut namesakes: Vec<(usize, &Call)> = Vec::new();
+        for told in groups(places, answer).chunk_by(|one, next| one.0 == next.0) {
+            namesakes.clear();
+            for (at, call) in told.iter().filter_map(|(_, at)| Some((*at, calls.get(*at)?))) {
+                if let Some((first, _)) = namesakes.iter().find(|(_, other)| same(call, other)) {
+                    self.join(*first, at);
+                } else if namesakes.len() < NAMESAKES {
+                    namesakes.push((at, call));
+                }
             }
         }
     }
@@ -149,7 +150,7 @@ impl Events {
     /// A call within a call of its kind: one call when they agree. Around several the outer one is none itself.
     fn nested(&mut self, calls: &[Call], places: &[usize]) {
         // By outer call: an event within it, whether there are several, and whether one agrees.
-        let mut inside: HashMap<usize, (usize, bool, bool), RandomState> = HashMap::default();
+        let mut inside: Vec<Option<(usize, bool, bool)>> = vec![None; calls.len()];
         for at in places.iter().copied() {
             let Some((call, outer, other)) = self.same_kind_outside(calls, at) else { continue };
             let (event, agrees) = (self.find(at), agree(other, call));
@@ -160,16 +161,17 @@ impl Events {
                 }
                 continue;
             }
-            let known = inside.entry(outer).or_insert((event, false, false));
-            *known = (known.0, known.1 || known.0 != event, known.2 || agrees);
+            let Some(known) = inside.get_mut(outer) else { continue };
+            let (first, several, agree) = known.unwrap_or((event, false, false));
+            *known = Some((first, several || first != event, agree || agrees));
         }
         self.around.fill(false);
         for at in places.iter().copied() {
             let Some((_, outer, other)) = self.same_kind_outside(calls, at) else { continue };
-            let Some((_, several, agrees)) = inside.get(&outer) else { continue };
-            if *several || other.wrapper {
+            let Some((_, several, agrees)) = inside.get(outer).copied().flatten() else { continue };
+            if several || other.wrapper {
                 self.around.get_mut(outer).into_iter().for_each(|around| *around = true);
-            } else if *agrees {
+            } else if agrees {
                 self.join(outer, at);
                 self.mark_echo(at);
             }
@@ -251,6 +253,13 @@ impl Known {
 }
 
 // === parts ===
+
+/// The places for which `key` tells something, with that: those of one key side by side, otherwise as they came.
+fn groups<K: Ord + Copy>(places: &[usize], key: impl Fn(&usize) -> Option<K>) -> Vec<(K, usize)> {
+    let mut groups: Vec<(K, usize)> = places.iter().filter_map(|at| Some((key(at)?, *at))).collect();
+    groups.sort_by_key(|(key, _)| *key);
+    groups
+}
 
 /// Whether two calls have one parent, or are in traces of their own, of which at least one has nothing else around it.
 fn beside(one: &Kin, other: &Kin) -> bool {

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::expr::Value;
 use crate::expr::fields::{Needs, SESSION};
+use crate::expr::{IdText, Value};
 use crate::genai::account::Ceiling;
 use crate::genai::price::{BookFile, Source};
 
@@ -58,7 +58,7 @@ fn no_sum_of_a_recorded_session_is_above_its_ceiling() {
             assert!(session.sums.is_some());
             for field in SESSION {
                 let Needs::Calls(Some(ceiling)) = field.needs else { continue };
-                let sum = match (field.read)(&session, "") {
+                let sum = match (field.read)(&session, &IdText::default()) {
                     Value::Int(number) => number as f64,
                     Value::Double(number) => number,
                     Value::Absent => 0.0,
