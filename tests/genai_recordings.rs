@@ -20,7 +20,7 @@ use tailsieve::genai::conventions::Conventions;
 use tailsieve::genai::fact_keys::FactKeys;
 use tailsieve::genai::facts::Operation;
 use tailsieve::genai::session_keys::SessionKeys;
-use tailsieve::genai::stream::Outcome;
+use tailsieve::genai::stream::{Ending, Outcome};
 use tailsieve::otlp::keys::KeyTable;
 use tailsieve::otlp::span::STATUS_ERROR;
 use tailsieve::otlp::walk::walk;
@@ -393,4 +393,22 @@ fn at_first_sight_no_call_that_went_wrong_looks_well() {
         .unwrap();
     }
     assert!(wrong > 100 && passed > 300, "{wrong} {passed}");
+}
+
+#[test]
+fn how_a_call_ended_is_told_alike_from_little_and_from_all_that_is_said() {
+    let mut keys = KeyTable::default();
+    let table = FactKeys::compile(&Conventions::embedded(), &mut keys);
+    let mut calls = 0;
+    for (name, bytes) in otlp_common::recordings() {
+        walk(&bytes, &keys, |visit| {
+            let all = table.facts(visit).and_then(|facts| facts.ending_of_language_model());
+            let little = table.ending(visit);
+            calls += u32::from(all.is_some());
+            let told = |ending: Ending<'_>| (ending.outcome, ending.or_broken);
+            assert_eq!(little.map(told), all.map(told), "{name:?}: {}", visit.span.name);
+        })
+        .unwrap();
+    }
+    assert!(calls > 500, "{calls}");
 }

@@ -12,7 +12,7 @@ use super::gathered::Gathered;
 use super::glance::Glance;
 use super::hashed::{bytes, instructions, request};
 use super::names::{self, Names};
-use super::sources::Sources;
+use super::sources::{EVIDENCE, Sources};
 use super::spent::Spent;
 use super::stream::{Ending, Evidence, Outcome};
 use super::tokens::{Tokens, Told};
@@ -27,6 +27,8 @@ pub struct FactKeys {
     sources: Sources,
     /// Of those, the ones of fields on which usage hangs, what it costs and how long it took.
     of_usage: Sources,
+    /// The ones of fields on which hangs how a call ended.
+    of_ending: Sources,
     names: Names,
     error_types: ErrorTypes,
     error_words: ErrorWords,
@@ -55,6 +57,17 @@ const BESIDE_USAGE: [Field; 12] = [
     Field::Environment,
 ];
 
+/// Fields on which hangs how a call ended, beside [`EVIDENCE`].
+const OF_ENDING: [Field; 7] = [
+    Field::FinishReasons,
+    Field::Failed,
+    Field::FirstToken,
+    Field::Streaming,
+    Field::Began,
+    Field::HttpStatus,
+    Field::Output,
+];
+
 // === impl FactKeys ===
 
 impl FactKeys {
@@ -78,6 +91,9 @@ impl FactKeys {
         Self {
             sources: Sources::compile(conventions, keys, |_| true),
             of_usage: Sources::compile(conventions, keys, |field| !BESIDE_USAGE.contains(&field)),
+            of_ending: Sources::compile(conventions, keys, |field| {
+                EVIDENCE.contains(&field) || OF_ENDING.contains(&field)
+            }),
             names,
             by_scope,
             of_any_scope,
@@ -97,6 +113,11 @@ impl FactKeys {
     /// The same without who and what it was about: for what was used, what that costs and how long it took.
     pub fn usage<'a>(&'a self, visit: &Visit<'a, '_>) -> Option<Facts<'a>> {
         self.facts_by(&self.of_usage, visit)
+    }
+
+    /// How a call of a language model ended; `None` where the span does not tell of one.
+    pub fn ending<'a>(&'a self, visit: &Visit<'a, '_>) -> Option<Ending<'a>> {
+        self.facts_by(&self.of_ending, visit)?.ending_of_language_model()
     }
 
     fn facts_by<'a>(&'a self, sources: &'a Sources, visit: &Visit<'a, '_>) -> Option<Facts<'a>> {

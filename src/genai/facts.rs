@@ -160,6 +160,11 @@ impl<'a> Facts<'a> {
         self.operation.is_model_call() && !self.wrapper
     }
 
+    /// How it ended, of a call of a language model.
+    pub fn ending_of_language_model(&self) -> Option<Ending<'a>> {
+        self.ending.filter(|_| self.operation == Operation::Llm)
+    }
+
     /// What is kept of it; which span it is, its tool's name and what it cost are left to be filled in.
     pub fn call(&self) -> Call {
         let seconds = |seconds: Option<f64>| seconds.map_or(f32::NAN, |seconds| seconds as f32);

@@ -2,7 +2,7 @@
 
 use super::describe::Lens;
 use crate::genai::account::{Call, Ceiling, Share};
-use crate::genai::facts::{Facts, Operation};
+use crate::genai::facts::Facts;
 use crate::genai::glance::Glance;
 use crate::genai::price::PriceBook;
 use crate::genai::spent::Spent;
@@ -21,11 +21,12 @@ impl Lens {
         let mut share = self.fact_keys.share(visit, &glance, |ceiling| asks.least(ceiling), &self.ends.irreversible);
         if share.unended && asks.asks_for_endings() {
             // At first sight a call that does not tell of its end looks like one that broke.
-            let facts = self.fact_keys.usage(visit);
-            let call_of_language_model = |facts: &&Facts<'_>| facts.operation == Operation::Llm;
-            share.take_ending(facts.as_ref().filter(call_of_language_model).and_then(|facts| facts.ending));
             if asks.asks_for_usage() {
+                let facts = self.fact_keys.usage(visit);
+                share.take_ending(facts.as_ref().and_then(Facts::ending_of_language_model));
                 self.take_usage(visit, facts.as_ref(), book, &mut share);
+            } else {
+                share.take_ending(self.fact_keys.ending(visit));
             }
         } else if asks.asks_for_usage() {
             self.share_usage(visit, &glance, book, &mut share);

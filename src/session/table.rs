@@ -11,6 +11,7 @@ pub(super) struct Table {
     free: Vec<u32>,
     len: usize,
     /// Sessions that were judged a moment ago: their memory is still in the cache.
+    #[allow(clippy::vec_box, reason = "the boxes are what is used again")]
     spare: Vec<Box<Open>>,
 }
 
