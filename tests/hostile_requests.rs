@@ -13,7 +13,7 @@ use http::Method;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
-use tailsieve::otlp::wire::{put_len, put_message};
+use tailsieve::otlp::put::{put_len, put_message};
 use tonic::Code;
 
 use hostile::{gzip, partial, refused, refused_http};

@@ -13,10 +13,10 @@ use proptest::prelude::*;
 use prost::Message;
 use tailsieve::otlp::join::join;
 use tailsieve::otlp::keys::{KeyTable, Picked, Slot};
+use tailsieve::otlp::put::{put_len, put_varint};
 use tailsieve::otlp::span::SpanView;
 use tailsieve::otlp::value::{AnyValue, Attribute};
 use tailsieve::otlp::walk::{ScopeView, Tally, Visit, walk};
-use tailsieve::otlp::wire::{put_len, put_varint};
 
 const KEYS: [&str; 4] = ["service.name", "gen_ai.a", "gen_ai.b", ""];
 

@@ -104,7 +104,7 @@ fn last_varint(message: &[u8], number: u32) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::otlp::wire::{put_len, put_message, put_varint_field};
+    use crate::otlp::put::{put_len, put_message, put_varint_field};
 
     fn status(type_url: &[u8], seconds: u64, nanos: u64) -> Vec<u8> {
         let mut status = Vec::new();

@@ -3,8 +3,8 @@
 //! Lengths are added up before anything is written, so that each byte is written once.
 
 use super::fields::{any_value, key_value, list, span};
+use super::put::{put_len, put_tag, put_varint, put_varint_field, varint_len};
 use super::value::AnyValue;
-use super::wire::{put_len, put_tag, put_varint, put_varint_field, varint_len};
 
 /// Appends the attribute `key` with `value` as a field of a `Span`. An array or key-value list is copied as it stands.
 pub fn put_attribute(out: &mut Vec<u8>, key: &str, value: AnyValue<'_>) {
@@ -46,7 +46,7 @@ pub(super) fn put_value(out: &mut Vec<u8>, value: AnyValue<'_>) {
         AnyValue::Str(text) => put_len(out, any_value::STRING, text.as_bytes()),
         AnyValue::Bool(flag) => put_varint_field(out, any_value::BOOL, u64::from(flag)),
         AnyValue::Int(number) => put_varint_field(out, any_value::INT, number as u64),
-        AnyValue::Double(number) => super::wire::put_fixed64(out, any_value::DOUBLE, number.to_bits()),
+        AnyValue::Double(number) => super::put::put_fixed64(out, any_value::DOUBLE, number.to_bits()),
         AnyValue::Bytes(bytes) => put_len(out, any_value::BYTES, bytes),
         AnyValue::Array(bytes) => put_len(out, any_value::ARRAY, bytes),
         AnyValue::KvList(bytes) => put_len(out, any_value::KVLIST, bytes),

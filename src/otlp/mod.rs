@@ -9,6 +9,7 @@
 //! - [`walk`]: a whole request: framing checked, each span visited
 //! - [`revisit`]: single spans of a request again
 //! - [`join`]: kept spans back into requests
+//! - [`put`]: the wire written, field by field
 //! - [`append`]: fields that are appended to a span
 //! - [`text`]: UTF-8 with a fast path for ASCII
 //! - [`probability`]: sampling probabilities as thresholds, and the randomness they are held against
@@ -22,6 +23,7 @@ pub mod join;
 pub mod json;
 pub mod keys;
 pub mod probability;
+pub mod put;
 pub mod revisit;
 pub mod span;
 pub mod text;

@@ -14,7 +14,7 @@ use super::door::Format;
 use super::inflate::Encoding;
 use super::outcome::{Outcome, Row};
 use crate::flow::Signal;
-use crate::otlp::wire::{put_len, put_message, put_varint_field};
+use crate::otlp::put::{put_len, put_message, put_varint_field};
 
 /// When a client should try again: at least this, and at most twice this.
 const RETRY_DELAY: Duration = Duration::from_secs(1);

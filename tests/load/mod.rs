@@ -4,7 +4,7 @@
 
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use prost::Message;
-use tailsieve::otlp::wire::{put_len, put_message};
+use tailsieve::otlp::put::{put_len, put_message};
 
 use super::support::spans::{EPOCH, MS, Made, attribute};
 

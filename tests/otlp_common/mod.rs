@@ -16,8 +16,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use tailsieve::otlp::join::Piece;
+use tailsieve::otlp::put::{put_fixed32, put_fixed64, put_len, put_varint, varint_len};
 use tailsieve::otlp::walk::Place;
-use tailsieve::otlp::wire::{Reader, Value as Wire, put_fixed32, put_fixed64, put_len, put_varint, varint_len};
+use tailsieve::otlp::wire::{Reader, Value as Wire};
 
 // === recordings ===
 

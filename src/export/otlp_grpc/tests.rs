@@ -4,7 +4,7 @@ use super::*;
 use crate::config::Secret;
 use crate::export::tests::backend::{self, Backend};
 use crate::export::tests::{gunzip, names, otlp, request};
-use crate::otlp::wire::{put_len, put_message, put_varint_field};
+use crate::otlp::put::{put_len, put_message, put_varint_field};
 
 async fn export(config: &OtlpExporter) -> Outcome {
     let grpc = OtlpGrpc::new(config).unwrap();

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::SignalEndpoints;
 use crate::export::tests::backend::{self, Backend};
 use crate::export::tests::{gunzip, names, otlp, request};
-use crate::otlp::wire::{put_len, put_message, put_varint_field};
+use crate::otlp::put::{put_len, put_message, put_varint_field};
 
 async fn export(config: &OtlpExporter, signal: Signal) -> Outcome {
     let http = OtlpHttp::new(config).unwrap();

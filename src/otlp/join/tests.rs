@@ -7,8 +7,8 @@ use prost::Message;
 
 use super::*;
 use crate::otlp::keys::KeyTable;
+use crate::otlp::put::{put_len, put_varint_field};
 use crate::otlp::walk::walk;
-use crate::otlp::wire::{put_len, put_varint_field};
 
 fn attribute(key: &str, text: &str) -> KeyValue {
     let value = Some(any_value::Value::StringValue(text.into()));

@@ -4,8 +4,8 @@ use std::ops::Range as Indices;
 
 use super::plan::{Plan, Resource, Scope};
 use crate::otlp::fields::{request, resource_spans, scope_spans};
+use crate::otlp::put::{put_tag, put_varint, varint_len};
 use crate::otlp::walk::{Place, Range};
-use crate::otlp::wire::{put_tag, put_varint, varint_len};
 
 /// Some lines of a plan, in its order, with the lengths of what holds them.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::cursor::{Cursor, Shape};
 use super::schema::{Field, Kind, Message, REQUEST};
 use super::{JsonError, Step, base64};
-use crate::otlp::wire::{put_fixed32, put_fixed64, put_len, put_message, put_varint_field};
+use crate::otlp::put::{put_fixed32, put_fixed64, put_len, put_message, put_varint_field};
 
 type Result<T> = std::result::Result<T, JsonError>;
 

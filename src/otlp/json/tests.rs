@@ -189,9 +189,9 @@ fn what_is_written_is_the_collectors_form() {
         ..Span::default()
     };
     let (mut inner, mut outer, mut wire, mut out) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    crate::otlp::wire::put_len(&mut inner, 2, &span.encode_to_vec());
-    crate::otlp::wire::put_len(&mut outer, 2, &inner);
-    crate::otlp::wire::put_len(&mut wire, 1, &outer);
+    crate::otlp::put::put_len(&mut inner, 2, &span.encode_to_vec());
+    crate::otlp::put::put_len(&mut outer, 2, &inner);
+    crate::otlp::put::put_len(&mut wire, 1, &outer);
     to_json(&wire, &mut out).unwrap();
     let expected = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"f1f2f3f4f5f6f7f8","flags":257,"name":"a \"quoted\"\nname é","kind":3,"startTimeUnixNano":"18446744073709551615","status":{}}]}]}]}"#;
     assert_eq!(String::from_utf8(out).unwrap(), expected);
