@@ -380,8 +380,8 @@ fn at_first_sight_no_call_that_went_wrong_looks_well() {
     let (mut wrong, mut passed) = (0, 0);
     for (name, bytes) in otlp_common::recordings() {
         walk(&bytes, &keys, |visit| {
-            let facts = table.facts(visit).filter(|facts| facts.operation == Operation::Llm);
-            let outcome = facts.and_then(|facts| facts.ending).map(|ending| ending.outcome);
+            let ending = table.facts(visit).and_then(|facts| facts.ending_of_language_model());
+            let outcome = ending.map(|ending| ending.outcome);
             let well = matches!(outcome, None | Some(Outcome::Complete | Outcome::NotStreaming));
             let cut = matches!(outcome, Some(Outcome::Truncated | Outcome::Filtered | Outcome::Refused));
             let seen = table.share(visit, &table.glance(visit), |_| f64::INFINITY, &[]);

@@ -21,7 +21,7 @@ use crate::config;
 use crate::flow::{Kept, Parcel, SpanRef};
 use crate::genai::account;
 use crate::genai::fact_keys::FactKeys;
-use crate::genai::facts::{Facts, Operation};
+use crate::genai::facts::Facts;
 use crate::genai::price::{PriceBook, Priced, Prices};
 use crate::genai::stream::Outcome;
 use crate::genai::usage::{price_by_attributes, price_facts};
@@ -156,7 +156,7 @@ impl Around<'_> {
     /// How a call ended, the spans around it considered where all are known; of language models only, others have no
     /// stream. `number` is its span's.
     fn outcome(&self, facts: &Facts<'_>, number: u32) -> Option<Outcome> {
-        let ending = facts.ending.filter(|_| facts.operation == Operation::Llm)?;
+        let ending = facts.ending_of_language_model()?;
         let place = self.calls.binary_search_by_key(&number, |call| call.span);
         let call = place.ok().and_then(|place| self.calls.get(place));
         Some(call.map_or(ending.outcome, |call| call.outcome))

@@ -124,17 +124,16 @@ impl Known {
     /// Whether it is `key`, whose ends are the same.
     #[inline]
     fn is(&self, key: &[u8]) -> bool {
-        let same = self.key.len() == key.len();
-        match key.len() {
-            // Nothing stands between the ends.
-            ..=16 => same,
-            // What does is in the first and the last sixteen bytes.
-            17..=32 => {
-                same && self.key.first_chunk::<16>() == key.first_chunk()
-                    && self.key.last_chunk::<16>() == key.last_chunk()
+        self.key.len() == key.len()
+            && match key.len() {
+                // Nothing stands between the ends.
+                ..=16 => true,
+                // What does is in the first and the last sixteen bytes.
+                17..=32 => {
+                    self.key.first_chunk::<16>() == key.first_chunk() && self.key.last_chunk::<16>() == key.last_chunk()
+                }
+                _ => is_same(&self.key, key),
             }
-            _ => same && is_same(&self.key, key),
-        }
     }
 }
 
