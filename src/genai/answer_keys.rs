@@ -12,7 +12,9 @@ use crate::otlp::walk::Visit;
 #[derive(Clone, Debug, Default)]
 pub struct AnswerKeys {
     /// Where the id may stand, best first.
-    ids: Vec<(Slot, Source)>,
+    plain: Vec<Slot>,
+    /// Where it may inside of another text.
+    inside: Vec<(Slot, Source)>,
     /// Scopes of the SDKs that model providers make.
     natives: Vec<Glob>,
     /// Texts that stand for nothing.
@@ -29,8 +31,11 @@ impl AnswerKeys {
             (Field::ResponseId, Place::Attribute(key)) => Some((keys.add(key)?, source.clone())),
             _ => None,
         };
+        let ids = conventions.fields.iter().filter_map(id);
+        let (plain, inside): (Vec<_>, Vec<_>) = ids.partition(|(_, source)| source.path.is_empty());
         Self {
-            ids: conventions.fields.iter().filter_map(id).collect(),
+            plain: plain.into_iter().map(|(slot, _)| slot).collect(),
+            inside,
             nothing: conventions.nothing.clone(),
             natives: natives.flat_map(|producer| producer.scopes.iter().cloned()).collect(),
         }
@@ -50,13 +55,11 @@ impl AnswerKeys {
 
     fn told<'a>(&self, visit: &Visit<'a, '_>, glance: impl FnOnce() -> Glance) -> Option<&'a [u8]> {
         let text = |slot: &Slot| visit.attributes.text_bytes(*slot).filter(|text| !text.is_empty());
-        let mut plain = self.ids.iter().filter(|(_, source)| source.path.is_empty());
-        if let Some(id) = plain.find_map(|(slot, _)| text(slot)) {
+        if let Some(id) = self.plain.iter().find_map(text) {
             return Some(id);
         }
         let of_call = |source: &Source| source.counts_on(visit, Some((Operation::Llm, false)));
-        let mut inside = self.ids.iter().filter(|(_, source)| !source.path.is_empty());
-        let (slot, source) = inside.find(|(slot, source)| text(slot).is_some() && of_call(source))?;
+        let (slot, source) = self.inside.iter().find(|(slot, source)| text(slot).is_some() && of_call(source))?;
         if !glance().may_be(Operation::Llm) {
             return None;
         }

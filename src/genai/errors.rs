@@ -2,6 +2,7 @@
 
 use super::conventions::{Conventions, ErrorWords};
 use super::stream::Outcome;
+use crate::otlp::event::EventNames;
 use crate::otlp::keys::{KeyTable, Slot};
 use crate::otlp::value::AnyValue;
 use crate::otlp::walk::Visit;
@@ -11,14 +12,21 @@ use crate::otlp::walk::Visit;
 pub(super) struct ErrorTypes {
     attributes: Vec<Slot>,
     exception_type: String,
+    /// What the events are called of which that is the type.
+    exceptions: EventNames,
 }
+
+/// Name of the event of an exception
+/// (<https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/>).
+const EXCEPTION: &str = "exception";
 
 // === impl ErrorTypes ===
 
 impl ErrorTypes {
     pub(super) fn compile(conventions: &Conventions, keys: &mut KeyTable) -> Self {
         let attributes = conventions.error_attributes.iter().filter_map(|key| keys.add(key)).collect();
-        Self { attributes, exception_type: conventions.exception_attribute.clone() }
+        let exceptions = EventNames::of([EXCEPTION]);
+        Self { attributes, exception_type: conventions.exception_attribute.clone(), exceptions }
     }
 
     /// The type of the span's error: its attributes first, then its last exception event. Empty when it does not tell.
@@ -29,10 +37,10 @@ impl ErrorTypes {
 
     /// The type of the span's last exception event; empty where that has none.
     pub(super) fn exception<'a>(&self, visit: &Visit<'a, '_>) -> Option<&'a str> {
-        if visit.span.events == 0 {
+        if !visit.span.event_names.meet(self.exceptions) {
             return None;
         }
-        let exception = visit.span.events().filter(|event| event.name == b"exception").last()?;
+        let exception = visit.span.events().filter(|event| event.name == EXCEPTION.as_bytes()).last()?;
         Some(exception.attribute(&self.exception_type).and_then(AnyValue::as_str).unwrap_or_default())
     }
 }

@@ -60,7 +60,8 @@ impl Sources {
                 self.consider(visit, *one, AnyValue::Str(name), gathered);
             }
         }
-        if visit.span.events > 0 && operation.is_model_call() && self.awaits_events(gathered) {
+        let told = visit.span.event_names.meet(self.event_names);
+        if told && operation.is_model_call() && self.awaits_events(gathered) {
             self.events(visit, gathered);
         }
     }

@@ -151,6 +151,9 @@ impl Sources {
         }
         // Of several events of one name the first that is plausible counts.
         let mut seen = 0_u64;
+        if !visit.span.event_names.meet(self.event_names) {
+            return longest;
+        }
         for event in visit.span.events() {
             for (bit, name) in self.first_token_events.iter().enumerate() {
                 if name.as_bytes() != event.name || seen >> bit & 1 == 1 {

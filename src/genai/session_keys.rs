@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::conventions::{Conventions, IdSource};
 use super::errors::ErrorTypes;
 use super::json_scan;
+use crate::otlp::event::EventNames;
 use crate::otlp::keys::{KeyTable, Picked, Slot};
 use crate::otlp::value::AnyValue;
 use crate::otlp::walk::Visit;
@@ -34,6 +35,8 @@ pub struct SessionKeys {
     environments: Vec<Slot>,
     ends: Vec<Slot>,
     end_events: Vec<String>,
+    /// Those of `end_events`.
+    end_event_names: EventNames,
     placeholders: Vec<String>,
     error_types: ErrorTypes,
     service: Option<Slot>,
@@ -59,6 +62,7 @@ impl SessionKeys {
     pub fn compile(conventions: &Conventions, keys: &mut KeyTable) -> Self {
         let mut compiled = Self {
             end_events: conventions.end_events.clone(),
+            end_event_names: EventNames::of(conventions.end_events.iter().map(String::as_str)),
             placeholders: conventions.placeholders.iter().map(|value| value.to_lowercase()).collect(),
             error_types: ErrorTypes::compile(conventions, keys),
             service: keys.add("service.name"),
@@ -114,7 +118,7 @@ impl SessionKeys {
             _ => false,
         };
         let said = self.ends.iter().filter_map(|slot| visit.attributes.get(*slot)).any(truth);
-        said || (visit.span.events > 0
+        said || (visit.span.event_names.meet(self.end_event_names)
             && visit.span.events().any(|event| self.end_events.iter().any(|name| name.as_bytes() == event.name)))
     }
 

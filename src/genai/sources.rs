@@ -6,6 +6,7 @@ use super::gathered::Found;
 use super::json_scan::{At, Paths};
 use super::sight::{INPUT, MONEY, OF_MODEL, OUTPUT, Sight};
 use super::words::Words;
+use crate::otlp::event::EventNames;
 use crate::otlp::keys::{KeyTable, Slot};
 use crate::otlp::walk::Visit;
 
@@ -31,6 +32,8 @@ pub(super) struct Sources {
     pub(super) by_resource_slot: Vec<(u16, u16)>,
     pub(super) resources: Vec<Use>,
     pub(super) events: Vec<Use>,
+    /// Names of those.
+    pub(super) event_names: EventNames,
     /// Names of the events whose time is that of the first token, at most 64.
     pub(super) first_token_events: Vec<String>,
     /// The time of the first token may stand where none of those are.
@@ -178,6 +181,11 @@ impl Sources {
             compiled.resources.extend(list);
             compiled.by_resource_slot.push((start, compiled.resources.len() as u16));
         }
+        let event = |one: &Use| match &all.get(usize::from(one.source))?.1.place {
+            Place::Event(name, _) => Some(name.as_str()),
+            _ => None,
+        };
+        compiled.event_names = EventNames::of(compiled.events.iter().filter_map(event));
         compiled.all = all;
         compiled.nothing_begins = vec![false; 256];
         for text in &compiled.nothing {

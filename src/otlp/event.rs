@@ -1,7 +1,7 @@
 //! An event of a span, read from bytes that were checked with the span.
 
 use super::fields::event;
-use super::value::{AnyValue, Attribute, RawAttribute, string};
+use super::value::{AnyValue, Attribute, RawAttribute, checked};
 use super::wire::{Reader, WireError, fields, tag};
 
 /// One event of a span.
@@ -14,23 +14,57 @@ pub struct EventView<'a> {
     bytes: &'a [u8],
 }
 
+/// Which names some events may have, a bit for several each: most spans with events have none that is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventNames(u64);
+
+// === impl EventNames ===
+
+impl EventNames {
+    /// Any name there is.
+    pub(super) const ANY: Self = Self(u64::MAX);
+
+    /// Those of a list.
+    pub fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        names.into_iter().fold(Self::default(), |all, name| all.with(name.as_bytes()))
+    }
+
+    /// With one more.
+    #[inline]
+    fn with(self, name: &[u8]) -> Self {
+        let first = name.first().map_or(0, |byte| usize::from(*byte));
+        Self(self.0 | 1 << (name.len().wrapping_mul(5).wrapping_add(first) % 64))
+    }
+
+    /// Whether an event may have a name of both: never `false` where one does.
+    #[inline]
+    pub fn meet(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
 // === impl EventView ===
 
 impl<'a> EventView<'a> {
-    /// Checks an `Event` message, what is in it included.
-    pub(super) fn check(bytes: &'a [u8]) -> Result<(), WireError> {
+    /// Checks an `Event` message, what is in it included. Its name is one of those that come back.
+    pub(super) fn check(bytes: &'a [u8], names: EventNames) -> Result<EventNames, WireError> {
         let mut reader = Reader::new(bytes);
-        while let Some(field) = reader.next_field()? {
+        let mut name: &[u8] = &[];
+        loop {
+            while let Some(attribute) = reader.next_if(tag(event::ATTRIBUTES, 2)) {
+                RawAttribute::check(attribute)?;
+            }
+            let Some(field) = reader.next_field()? else { break };
             let at = field.start;
             match field.number {
                 event::TIME => drop(field.value.fixed64(at)?),
-                event::NAME => drop(string(field.value.bytes(at)?, at)?),
-                event::ATTRIBUTES => drop(RawAttribute::parse(field.value.bytes(at)?, 0)?),
+                event::NAME => name = checked(field.value.bytes(at)?, at)?,
+                event::ATTRIBUTES => RawAttribute::check(field.value.bytes(at)?)?,
                 event::DROPPED_ATTRIBUTES_COUNT => drop(field.value.varint(at)?),
                 _ => {}
             }
         }
-        Ok(())
+        Ok(names.with(name))
     }
 
     /// Reads an `Event` message that was checked: its attributes are passed by.
@@ -69,5 +103,21 @@ impl<'a> EventView<'a> {
     /// The attributes, in the order of the wire.
     pub fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
         fields(self.bytes, event::ATTRIBUTES).filter_map(|bytes| Attribute::parse(bytes).ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventNames;
+
+    #[test]
+    fn a_name_that_is_there_is_never_passed_over() {
+        let names = ["exception", "gen_ai.content.completion.chunk", "", "a", "First Token Stream Event", "äöü"];
+        for name in names {
+            assert!(EventNames::of(names).meet(EventNames::of([name])), "{name}");
+            assert!(EventNames::ANY.meet(EventNames::of([name])), "{name}");
+            assert!(!EventNames::default().meet(EventNames::of([name])), "{name}");
+        }
+        assert!(!EventNames::of(["exception"]).meet(EventNames::of(["log"])));
     }
 }

@@ -1,6 +1,7 @@
 //! The attribute keys that somebody asked for. Every attribute of every span is looked up once, by length and hash; a
 //! key that nobody asked for costs that one probe and nothing more.
 
+use super::text;
 use super::value::{AnyValue, Raw, RawAttribute};
 use super::wire::WireError;
 
@@ -217,14 +218,26 @@ impl<'a> Picked<'a> {
     #[inline(never)]
     fn take_any(&mut self, keys: &KeyTable, attribute: &'a [u8]) -> Result<(), WireError> {
         if let Some((key, value)) = RawAttribute::key_then_value(attribute) {
-            return match keys.find(key) {
-                Some(slot) => Raw::parse(value, 0).map(|value| self.set(slot, value)),
-                None => Raw::parse(value, 0).map(drop),
-            };
+            if let Some(slot) = keys.find(key) {
+                return Raw::parse(value, 0).map(|value| self.set(slot, value));
+            }
+            if text::is_utf8(key) {
+                return Raw::parse(value, 0).map(drop);
+            }
         }
         let attribute = RawAttribute::parse_fields(attribute, 0)?;
         if let Some(slot) = keys.find(attribute.key) {
             self.set(slot, attribute.value);
+        }
+        Ok(())
+    }
+
+    /// Keeps the value of an attribute that was checked before, when its key was asked for: any other is passed by.
+    #[inline(always)]
+    pub(super) fn take_again(&mut self, keys: &KeyTable, attribute: &'a [u8]) -> Result<(), WireError> {
+        let Some((key, value)) = RawAttribute::key_then_value(attribute) else { return self.take_any(keys, attribute) };
+        if let Some(slot) = keys.find(key) {
+            self.set(slot, Raw::again(value)?);
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ impl<'a, 'k> Revisit<'a, 'k> {
         }
         let start = place.span.start as usize;
         let span = bytes.get(start..start.checked_add(place.span.len as usize)?)?;
-        let span = SpanView::parse(span, self.keys, &mut self.attributes).ok()?;
+        let span = SpanView::parse_again(span, self.keys, &mut self.attributes).ok()?;
         Some(visit(&Visit { place, resource: &self.resource, scope: self.scope, span, attributes: &self.attributes }))
     }
 
@@ -71,12 +71,14 @@ fn message(bytes: &[u8], start: u32) -> Option<&[u8]> {
 mod tests {
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
     use opentelemetry_proto::tonic::common::v1::any_value::Value;
-    use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList};
     use opentelemetry_proto::tonic::resource::v1::Resource;
-    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+    use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
+    use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
     use prost::Message;
 
     use super::*;
+    use crate::otlp::event::EventNames;
     use crate::otlp::walk::walk;
 
     fn attribute(key: &str, text: String) -> Vec<KeyValue> {
@@ -122,6 +124,56 @@ mod tests {
             let (place, said) = &seen[at];
             assert_eq!(again.visit(&bytes, *place, shown).as_ref(), Some(said));
         }
+    }
+
+    #[test]
+    fn values_of_every_kind_and_length_are_seen_again() {
+        let text = |len: usize| Value::StringValue("ä".repeat(len));
+        let list = ArrayValue { values: vec![AnyValue { value: Some(text(3)), ..AnyValue::default() }; 300] };
+        let entries = KeyValueList { values: attribute("inner", "value".into()) };
+        let values = [
+            text(0),
+            text(50),
+            text(5_000),
+            text(500_000),
+            Value::BoolValue(true),
+            Value::IntValue(-1),
+            Value::IntValue(70_000),
+            Value::DoubleValue(-0.5),
+            Value::BytesValue(vec![0xff; 200]),
+            Value::ArrayValue(list),
+            Value::KvlistValue(entries),
+        ];
+        let named = |(n, value): (usize, &Value)| KeyValue {
+            key: format!("key {n}"),
+            value: Some(AnyValue { value: Some(value.clone()), ..AnyValue::default() }),
+            ..KeyValue::default()
+        };
+        let event = Event { name: "exception".into(), attributes: attribute("k", "v".into()), ..Event::default() };
+        let span = Span {
+            trace_id: vec![1; 16],
+            span_id: vec![1; 8],
+            attributes: values.iter().enumerate().map(named).chain(attribute("not asked for", "x".into())).collect(),
+            events: vec![event],
+            links: vec![Link { trace_id: vec![2; 16], ..Link::default() }],
+            status: Some(Status { code: 2, message: "broken".into() }),
+            ..Span::default()
+        };
+        let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];
+        let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+        let (bytes, mut keys) = (ExportTraceServiceRequest { resource_spans }.encode_to_vec(), KeyTable::default());
+        let slots: Vec<_> = (0..values.len()).map(|n| keys.add(&format!("key {n}")).unwrap()).collect();
+        let shown = |visit: &Visit<'_, '_>| {
+            let values: Vec<_> = slots.iter().map(|slot| visit.attributes.get(*slot)).collect();
+            let events: Vec<_> = visit.span.events().map(|event| (event.name(), event.attribute("k"))).collect();
+            let links = visit.span.linked_traces().count();
+            let met = visit.span.event_names.meet(EventNames::of(["exception"]));
+            format!("{values:?} {events:?} {links} {met} {} {:?}", visit.span.status, visit.attributes.present())
+        };
+        let mut seen = Vec::new();
+        walk(&bytes, &keys, |visit| seen.push((visit.place, shown(visit)))).unwrap();
+        let (place, said) = &seen[0];
+        assert_eq!(Revisit::new(&keys).visit(&bytes, *place, shown).as_ref(), Some(said));
     }
 
     #[test]

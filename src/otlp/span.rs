@@ -3,10 +3,10 @@
 
 use std::fmt;
 
-use super::event::EventView;
+use super::event::{EventNames, EventView};
 use super::fields::{link, span, status};
 use super::keys::{KeyTable, Picked};
-use super::value::{Attribute, RawAttribute, string};
+use super::value::{Attribute, RawAttribute, checked, string};
 use super::wire::{Reader, WireError, fields, tag};
 
 /// A W3C trace id.
@@ -54,6 +54,8 @@ pub struct SpanView<'a> {
     pub events: u32,
     /// How many links there are.
     pub links: u32,
+    /// Names that the events may have.
+    pub event_names: EventNames,
     /// Where the first event stands in the bytes.
     events_at: usize,
 }
@@ -122,6 +124,24 @@ impl<'a> SpanView<'a> {
     /// # Errors
     /// When anything inside is not well-formed, or an id is missing, zero or of the wrong length.
     pub fn parse(bytes: &'a [u8], keys: &KeyTable, picked: &mut Picked<'a>) -> Result<Self, SpanError> {
+        Self::read::<false>(bytes, keys, picked)
+    }
+
+    /// Reads a `Span` message that was checked before, as [`SpanView::parse`] does, but for what nobody asks for: that is
+    /// passed by.
+    ///
+    /// # Errors
+    /// As that, where they are seen.
+    pub(super) fn parse_again(bytes: &'a [u8], keys: &KeyTable, picked: &mut Picked<'a>) -> Result<Self, SpanError> {
+        Self::read::<true>(bytes, keys, picked)
+    }
+
+    #[inline(always)]
+    fn read<const AGAIN: bool>(bytes: &'a [u8], keys: &KeyTable, picked: &mut Picked<'a>) -> Result<Self, SpanError> {
+        let take = |picked: &mut Picked<'a>, attribute| match AGAIN {
+            true => picked.take_again(keys, attribute),
+            false => picked.take(keys, attribute),
+        };
         picked.clear();
         let mut view = Self {
             bytes,
@@ -137,6 +157,7 @@ impl<'a> SpanView<'a> {
             status: 0,
             events: 0,
             links: 0,
+            event_names: EventNames::default(),
             events_at: 0,
         };
         // The last one counts, as for every scalar: so none is judged before.
@@ -154,12 +175,12 @@ impl<'a> SpanView<'a> {
                 view.end = end;
             }
             while let Some(attribute) = reader.next_if(tag(span::ATTRIBUTES, 2)) {
-                picked.take(keys, attribute)?;
+                take(picked, attribute)?;
             }
             let Some(field) = reader.next_field()? else { break };
             let at = field.start;
             match field.number {
-                span::ATTRIBUTES => picked.take(keys, field.value.bytes(at)?)?,
+                span::ATTRIBUTES => take(picked, field.value.bytes(at)?)?,
                 span::TRACE_ID => ids.0 = field.value.bytes(at)?,
                 span::SPAN_ID => ids.1 = field.value.bytes(at)?,
                 span::PARENT_SPAN_ID => ids.2 = field.value.bytes(at)?,
@@ -169,12 +190,17 @@ impl<'a> SpanView<'a> {
                 span::START_TIME => view.start = field.value.fixed64(at)?,
                 span::END_TIME => view.end = field.value.fixed64(at)?,
                 span::EVENTS => {
-                    EventView::check(field.value.bytes(at)?)?;
+                    let event = field.value.bytes(at)?;
+                    let names = view.event_names;
+                    view.event_names = if AGAIN { EventNames::ANY } else { EventView::check(event, names)? };
                     view.events_at = if view.events == 0 { at } else { view.events_at };
                     view.events += 1;
                 }
                 span::LINKS => {
-                    check_link(field.value.bytes(at)?)?;
+                    let link = field.value.bytes(at)?;
+                    if !AGAIN {
+                        check_link(link)?;
+                    }
                     view.links += 1;
                 }
                 span::STATUS => view.status = status_code(field.value.bytes(at)?, view.status)?,
@@ -286,7 +312,7 @@ fn status_code(bytes: &[u8], before: u32) -> Result<u32, WireError> {
         let at = field.start;
         match field.number {
             status::CODE => code = field.value.varint(at)? as u32,
-            status::MESSAGE => drop(string(field.value.bytes(at)?, at)?),
+            status::MESSAGE => drop(checked(field.value.bytes(at)?, at)?),
             _ => {}
         }
     }
@@ -301,7 +327,7 @@ fn check_link(bytes: &[u8]) -> Result<(), SpanError> {
         match field.number {
             link::TRACE_ID => trace_id = field.value.bytes(at)?.len(),
             link::SPAN_ID => span_id = field.value.bytes(at)?.len(),
-            link::TRACE_STATE => drop(string(field.value.bytes(at)?, at)?),
+            link::TRACE_STATE => drop(checked(field.value.bytes(at)?, at)?),
             link::ATTRIBUTES => drop(RawAttribute::parse(field.value.bytes(at)?, 0)?),
             link::DROPPED_ATTRIBUTES_COUNT => drop(field.value.varint(at)?),
             link::FLAGS => drop(field.value.fixed32(at)?),

@@ -2,7 +2,7 @@
 
 use super::fields::{any_value, key_value, list};
 use super::text;
-use super::wire::{Reader, WireError, WireErrorKind, short_len, short_varint};
+use super::wire::{Field, Reader, Value, WireError, WireErrorKind, short_len, short_varint};
 
 /// How many messages may nest inside a value: two for each array in another, three for each key-value list. With the
 /// messages around a value and unknown groups inside it, that is under the hundred that prost decodes, so that every
@@ -150,17 +150,36 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// Reads a value that was checked before: what is inside of it is not looked at.
+    #[inline]
+    pub(super) fn again(bytes: &'a [u8]) -> Result<Self, WireError> {
+        let mut reader = Reader::new(bytes);
+        match reader.next_field()? {
+            Some(Field { number, value: Value::Len(inside), end, .. }) if end == bytes.len() => match number {
+                any_value::STRING => Ok(Self::Text(inside)),
+                any_value::ARRAY => Ok(Self::Array(inside)),
+                any_value::KVLIST => Ok(Self::KvList(inside)),
+                _ => Self::parse(bytes, 0),
+            },
+            _ => Self::parse(bytes, 0),
+        }
+    }
+
     /// A string or a number and nothing beside it, in the encoding that every SDK writes. `None` for anything else.
     #[inline(always)]
     fn alone(bytes: &'a [u8]) -> Option<Self> {
         const TEXT: u8 = (any_value::STRING << 3 | 2) as u8;
         const INT: u8 = (any_value::INT << 3) as u8;
+        const BOOL: u8 = (any_value::BOOL << 3) as u8;
+        const DOUBLE: u8 = (any_value::DOUBLE << 3 | 1) as u8;
         match *bytes.first()? {
             TEXT => {
                 let (len, text) = short_len(bytes.get(1..)?)?;
                 (text.len() == len && text::is_utf8(text)).then_some(Self::Text(text))
             }
             INT => short_varint(bytes.get(1..)?).map(|number| Self::Int(number as i64)),
+            BOOL => short_varint(bytes.get(1..)?).map(|number| Self::Bool(number != 0)),
+            DOUBLE => <[u8; 8]>::try_from(bytes.get(1..)?).ok().map(|bits| Self::Double(f64::from_le_bytes(bits))),
             _ => None,
         }
     }
@@ -194,9 +213,15 @@ impl<'a> RawAttribute<'a> {
     #[inline(always)]
     pub(super) fn parse(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
         match Self::key_then_value(bytes) {
-            Some((key, value)) => Ok(Self { key, value: Raw::parse(value, depth)? }),
-            None => Self::parse_fields(bytes, depth),
+            Some((key, value)) if text::is_utf8(key) => Ok(Self { key, value: Raw::parse(value, depth)? }),
+            _ => Self::parse_fields(bytes, depth),
         }
+    }
+
+    /// Checks an attribute that nobody asks for.
+    #[inline]
+    pub(super) fn check(bytes: &'a [u8]) -> Result<(), WireError> {
+        if Self::short_text(bytes).is_some() { Ok(()) } else { Self::parse(bytes, 0).map(drop) }
     }
 
     /// A key and the text of a string, both ASCII and so short that every length is one byte: most attributes there are.
@@ -212,7 +237,8 @@ impl<'a> RawAttribute<'a> {
         (fits && text::is_short_ascii(bytes)).then_some((key, text))
     }
 
-    /// A key, its value, and nothing beside them, in the encoding that every SDK writes. `None` for anything else.
+    /// A key, its value, and nothing beside them, in the encoding that every SDK writes. `None` for anything else. Neither
+    /// was checked.
     #[inline(always)]
     pub(super) fn key_then_value(bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         let (&KEY, rest) = bytes.split_first()? else { return None };
@@ -220,7 +246,7 @@ impl<'a> RawAttribute<'a> {
         let (key, rest) = rest.split_at_checked(len)?;
         let (&VALUE, rest) = rest.split_first()? else { return None };
         let (len, value) = short_len(rest)?;
-        (value.len() == len && !value.is_empty() && text::is_utf8(key)).then_some((key, value))
+        (value.len() == len && !value.is_empty()).then_some((key, value))
     }
 
     pub(super) fn parse_fields(bytes: &'a [u8], depth: u32) -> Result<Self, WireError> {
@@ -247,7 +273,7 @@ impl<'a> RawAttribute<'a> {
 
 /// The bytes, when they are UTF-8, or `Utf8` at `offset`.
 #[inline]
-fn checked(bytes: &[u8], offset: usize) -> Result<&[u8], WireError> {
+pub(super) fn checked(bytes: &[u8], offset: usize) -> Result<&[u8], WireError> {
     if text::is_utf8(bytes) { Ok(bytes) } else { Err(WireError { offset, kind: WireErrorKind::Utf8 }) }
 }
 

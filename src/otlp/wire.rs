@@ -163,8 +163,8 @@ impl<'a> Reader<'a> {
         Ok(Some(Field { number, start, end: self.pos, value }))
     }
 
-    /// The body of the next field, when that is a length-delimited one with the one-byte tag `tag` and a length of one or
-    /// two bytes: nearly every field that matters. `None`, with nothing read, for anything else.
+    /// The body of the next field, when that is a length-delimited one with the one-byte tag `tag` and a length of up
+    /// to three bytes: nearly every field that matters. `None`, with nothing read, for anything else.
     #[inline(always)]
     pub(super) fn next_if(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (&first, rest) = self.buf.get(self.pos..)?.split_first()?;
@@ -288,12 +288,16 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A length of one or two bytes, and what stands behind it.
+/// A length of up to three bytes, and what stands behind it.
 #[inline(always)]
 pub(super) fn short_len(bytes: &[u8]) -> Option<(usize, &[u8])> {
     match bytes {
         [low, rest @ ..] if *low < 0x80 => Some((usize::from(*low), rest)),
         [low, high, rest @ ..] if *high < 0x80 => Some((usize::from(*low & 0x7f) | usize::from(*high) << 7, rest)),
+        [low, middle, high, rest @ ..] if *high < 0x80 => {
+            let len = usize::from(*low & 0x7f) | usize::from(*middle & 0x7f) << 7 | usize::from(*high) << 14;
+            Some((len, rest))
+        }
         _ => None,
     }
 }
