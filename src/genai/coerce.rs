@@ -7,6 +7,9 @@ use crate::otlp::value::AnyValue;
 
 /// A time may be so much longer than its span: clocks differ.
 const LONGER: f64 = 1.05;
+/// A number of seconds that is so many times as long as its span at least, and no less than that, is one of milliseconds:
+/// what is a little too long is a clock's fault, and no answer comes within 10 ms.
+const MILLISECONDS: (f64, f64) = (2.0, 10.0);
 
 /// The value at `path` inside of `value`, and whether it is a text with its JSON escapes still in it.
 pub(super) fn at<'a>(value: AnyValue<'a>, path: &[String]) -> Option<(AnyValue<'a>, bool)> {
@@ -45,7 +48,7 @@ pub(super) fn to(kind: Kind, value: AnyValue<'_>) -> Option<AnyValue<'_>> {
 }
 
 /// Seconds from `start` that `value` stands for, in a span that takes `duration` nanoseconds. A number of seconds that is
-/// too long for the span, and not as milliseconds, counts as those.
+/// much too long for the span, and not as milliseconds, counts as those.
 pub(super) fn seconds(value: AnyValue<'_>, unit: Unit, start: u64, duration: u64) -> Option<f64> {
     let whole = duration as f64 / 1e9;
     match unit {
@@ -55,7 +58,8 @@ pub(super) fn seconds(value: AnyValue<'_>, unit: Unit, start: u64, duration: u64
             _ => None,
         },
         Unit::Seconds => {
-            real(value).map(|number| if number >= 1.0 && number > whole * LONGER { number / 1e3 } else { number })
+            let (longer, least) = MILLISECONDS;
+            real(value).map(|number| if number >= least && number > whole * longer { number / 1e3 } else { number })
         }
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct ErrorTypes {
     exceptions: EventNames,
 }
 
+/// What stands where no kind of error is known (<https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/>).
+pub(super) const OTHER: &str = "_OTHER";
 /// Name of the event of an exception
 /// (<https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/>).
 const EXCEPTION: &str = "exception";
@@ -31,8 +33,13 @@ impl ErrorTypes {
 
     /// The type of the span's error: its attributes first, then its last exception event. Empty when it does not tell.
     pub(super) fn of<'a>(&self, visit: &Visit<'a, '_>) -> &'a str {
-        let mut own = self.attributes.iter().filter_map(|slot| visit.attributes.get(*slot)?.as_str());
-        own.find(|text| !text.is_empty()).or_else(|| self.exception(visit)).unwrap_or_default()
+        let mut own = self.attributes.iter().filter_map(|slot| match visit.attributes.get(*slot)? {
+            AnyValue::Str(text) => Some(text),
+            AnyValue::Int(status) => u64::try_from(status).ok().map(of_http_status),
+            _ => None,
+        });
+        let said = |text: &&str| !text.is_empty() && *text != OTHER;
+        own.find(said).or_else(|| self.exception(visit)).filter(said).unwrap_or_default()
     }
 
     /// The type of the span's last exception event; empty where that has none.

@@ -149,6 +149,7 @@ impl FactKeys {
             failed,
             error_says: if failed { self.error_words.outcome(error_type, visit) } else { None },
             finish: finish.gravest(),
+            foreign: finish.has_foreign(),
             began: gathered.timed || gathered.has(Field::Began) || seeds && gathered.has(Field::OutputTokens),
             refused: gathered.count(Field::HttpStatus).is_some_and(|status| status >= 400),
             usage: usage && !seeds,
@@ -158,7 +159,7 @@ impl FactKeys {
         let ending = operation.is_model_call().then(|| ending(operation, &evidence, producer));
         let mut tokens = self.tokens(&gathered, producer, provider);
         if let (Some(tokens), Some(ending), true) = (&mut tokens, ending, seeds)
-            && !ending.outcome.ended()
+            && ending.outcome.did_not_end()
         {
             // What a stream begins with is no count of what came.
             tokens.output_visible = None;
@@ -287,11 +288,11 @@ impl FactKeys {
         }
     }
 
-    /// What kind of error it had: `_OTHER` where nothing tells.
+    /// What kind of error it had: [`errors::OTHER`] where nothing tells.
     fn error_type<'a>(&self, visit: &Visit<'a, '_>, gathered: &Gathered<'a>) -> &'a str {
         let told = self.error_types.of(visit);
         let status = || gathered.count(Field::HttpStatus).map_or("", errors::of_http_status);
-        first(first(told, status()), "_OTHER")
+        first(first(told, status()), errors::OTHER)
     }
 
     fn tokens(&self, gathered: &Gathered<'_>, producer: Option<&Producer>, provider: &str) -> Option<Tokens> {

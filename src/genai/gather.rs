@@ -75,16 +75,19 @@ impl Sources {
     pub(super) fn finish_reasons(&self, value: AnyValue<'_>) -> FinishReasons {
         let mut reasons = FinishReasons::default();
         let mut push = |text: &str| {
+            // `FinishReason.STOP` is how Python writes a member of an enumeration.
             let text = coerce::unquoted(text);
+            let text = text.rsplit_once('.').map_or(text, |(_, name)| name);
             if !text.is_empty() {
-                reasons.push(self.finish_reasons.get(text).unwrap_or_default());
+                reasons.push(self.finish_reasons.get(text));
             }
         };
         match value {
             AnyValue::Array(_) => value.items().filter_map(AnyValue::as_str).for_each(push),
             AnyValue::Str(text) if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') => push(text),
             AnyValue::Str(text) => {
-                let inside = text.trim().strip_prefix('[').map_or(text, |rest| rest.trim_end_matches(']'));
+                let inside = text.trim();
+                let inside = inside.strip_prefix(['[', '(']).map_or(inside, |rest| rest.trim_end_matches([']', ')']));
                 inside.split(',').take(16).for_each(|part| push(part.trim().trim_matches('\'')));
             }
             _ => {}

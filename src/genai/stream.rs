@@ -53,6 +53,8 @@ pub struct Evidence {
     pub error_says: Option<Outcome>,
     /// The finish reason that weighs most.
     pub finish: Option<FinishReason>,
+    /// There is a finish reason that is not known here.
+    pub foreign: bool,
     /// The provider had begun to answer.
     pub began: bool,
     /// The provider answered with an HTTP status of 400 or more.
@@ -85,6 +87,9 @@ impl Evidence {
             _ if self.streaming == Some(false) => Ending::of(Outcome::NotStreaming, "not a stream, and no error"),
             Some(FinishReason::Stop | FinishReason::ToolCall | FinishReason::Pause) => {
                 Ending::of(Outcome::Complete, "it has a finish reason")
+            }
+            Some(FinishReason::Unknown) | None if self.foreign => {
+                Ending::of(Outcome::Unknown, "it has a finish reason that is not known here")
             }
             Some(FinishReason::Unknown) | None => self.of_silence(producer),
         }
@@ -192,6 +197,11 @@ impl Outcome {
             Self::NotStreaming => "not_streaming",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// Whether the answer is known not to have come to its own end.
+    pub fn did_not_end(self) -> bool {
+        !self.ended() && self != Self::Unknown
     }
 
     /// Whether the answer came to its own end.

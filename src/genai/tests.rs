@@ -16,6 +16,8 @@ use super::tokens::Semantics;
 use crate::otlp::keys::KeyTable;
 use crate::otlp::walk::walk;
 
+mod untold;
+
 /// A span of one second.
 #[derive(Default)]
 struct Made {
@@ -226,7 +228,7 @@ fn openinference() {
         ("llm.token_count.completion", Value::IntValue(50)),
         ("llm.token_count.prompt_details.cache_read", Value::IntValue(60)),
         ("llm.finish_reason", text("tool_calls")),
-        ("output.value", text(r#"{"choices": [{"x": 1}], "id": "chatcmpl-1"}"#)),
+        ("output.value", text(r#"{"choices": [{"x": 1}], "id": "chatcmpl-1", "object": "chat.completion"}"#)),
     ];
     let span = made("openinference.instrumentation.openai", "ChatCompletion", &attributes).status(1, "");
     span.event("First Token Stream Event", 150, &[]).read(|facts| {

@@ -51,16 +51,20 @@ pub enum FinishReason {
     Cancelled,
     /// Something went wrong.
     Error,
-    /// A reason that is not known here.
+    /// A reason that is not known here, or a word that gives none.
     #[default]
     Unknown,
 }
 
-/// The finish reasons of a call, one for each choice; those behind the fourth are left out.
+/// The finish reasons of a call, one for each choice; those behind the fourth are not listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FinishReasons {
     reasons: [FinishReason; 4],
     len: u8,
+    /// The one that weighs most, of all of them.
+    gravest: FinishReason,
+    /// One of them is a word that is not known here.
+    foreign: bool,
 }
 
 // === impl Operation ===
@@ -115,7 +119,7 @@ impl Operation {
 
 impl FinishReason {
     /// All reasons that the convention table names.
-    pub const NAMED: [Self; 8] = [
+    pub const NAMED: [Self; 9] = [
         Self::Stop,
         Self::Length,
         Self::ToolCall,
@@ -124,6 +128,7 @@ impl FinishReason {
         Self::Pause,
         Self::Cancelled,
         Self::Error,
+        Self::Unknown,
     ];
 
     /// The reason by its canonical name.
@@ -140,6 +145,21 @@ impl FinishReason {
             Self::Unknown => "unknown",
         }
     }
+
+    /// What counts of several.
+    fn weight(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::Stop => 1,
+            Self::ToolCall => 2,
+            Self::Pause => 3,
+            Self::Refusal => 4,
+            Self::ContentFilter => 5,
+            Self::Length => 6,
+            Self::Cancelled => 7,
+            Self::Error => 8,
+        }
+    }
 }
 
 // === impl FinishReasons ===
@@ -147,10 +167,16 @@ impl FinishReason {
 impl FinishReasons {
     /// No reason was given.
     #[cfg(test)]
-    pub(crate) const NONE: Self = Self { reasons: [FinishReason::Unknown; 4], len: 0 };
+    pub(crate) const NONE: Self =
+        Self { reasons: [FinishReason::Unknown; 4], len: 0, gravest: FinishReason::Unknown, foreign: false };
 
-    /// Adds one, while there is room.
-    pub fn push(&mut self, reason: FinishReason) {
+    /// Adds one; `None` for a word that is not known here.
+    pub fn push(&mut self, reason: Option<FinishReason>) {
+        self.foreign |= reason.is_none();
+        let reason = reason.unwrap_or_default();
+        if reason.weight() > self.gravest.weight() {
+            self.gravest = reason;
+        }
         if let Some(place) = self.reasons.get_mut(usize::from(self.len)) {
             *place = reason;
             self.len += 1;
@@ -164,18 +190,11 @@ impl FinishReasons {
 
     /// The one that weighs most, of several choices; `None` where none is known.
     pub fn gravest(&self) -> Option<FinishReason> {
-        let weight = |reason: &FinishReason| match reason {
-            FinishReason::Unknown => 0,
-            FinishReason::Stop => 1,
-            FinishReason::ToolCall => 2,
-            FinishReason::Pause => 3,
-            FinishReason::Refusal => 4,
-            FinishReason::ContentFilter => 5,
-            FinishReason::Length => 6,
-            FinishReason::Cancelled => 7,
-            FinishReason::Error => 8,
-        };
-        let reasons = self.as_slice().iter().copied();
-        reasons.max_by_key(weight).filter(|reason| *reason != FinishReason::Unknown)
+        Some(self.gravest).filter(|reason| *reason != FinishReason::Unknown)
+    }
+
+    /// Whether a reason was given that is not known here.
+    pub fn has_foreign(&self) -> bool {
+        self.foreign
     }
 }
