@@ -13,21 +13,13 @@ use crate::otlp::walk::Visit;
 pub struct AnswerKeys {
     /// Where the id may stand, best first.
     plain: Vec<Slot>,
-    /// Where it may inside of another text.
-    inside: Vec<Inside>,
+    /// Where it may inside of another text. What else has to stand there is not asked: it takes long to find, and what only
+    /// looks like an id is that of no answer.
+    inside: Vec<(Slot, Source)>,
     /// Scopes of the SDKs that model providers make.
     natives: Vec<Glob>,
     /// Texts that stand for nothing.
     nothing: Vec<String>,
-}
-
-/// A place inside of another text.
-#[derive(Clone, Debug)]
-struct Inside {
-    slot: Slot,
-    source: Source,
-    /// The attribute that its `when` looks at, where that is not its own.
-    when: Option<Slot>,
 }
 
 // === impl AnswerKeys ===
@@ -42,13 +34,9 @@ impl AnswerKeys {
         };
         let ids = conventions.fields.iter().filter_map(id);
         let (plain, inside): (Vec<_>, Vec<_>) = ids.partition(|(_, source)| source.path.is_empty());
-        let inside = inside.into_iter().map(|(slot, source): (Slot, Source)| {
-            let when = source.when.as_ref().and_then(|when| keys.add(when.key.as_deref()?));
-            Inside { slot, source, when }
-        });
         Self {
             plain: plain.into_iter().map(|(slot, _)| slot).collect(),
-            inside: inside.collect(),
+            inside,
             nothing: conventions.nothing.clone(),
             natives: natives.flat_map(|producer| producer.scopes.iter().cloned()).collect(),
         }
@@ -72,31 +60,11 @@ impl AnswerKeys {
             return Some(id);
         }
         let of_call = |source: &Source| source.counts_on(visit, Some((Operation::Llm, false)));
-        let mut inside = self.inside.iter().filter(|it| text(&it.slot).is_some() && of_call(&it.source)).peekable();
-        if inside.peek().is_none() || !glance().may_be(Operation::Llm) {
+        let (slot, source) = self.inside.iter().find(|(slot, source)| text(slot).is_some() && of_call(source))?;
+        if !glance().may_be(Operation::Llm) {
             return None;
         }
-        inside.find_map(|it| it.id(visit))
-    }
-}
-
-// === impl Inside ===
-
-impl Inside {
-    fn id<'a>(&self, visit: &Visit<'a, '_>) -> Option<&'a [u8]> {
-        let text = visit.attributes.text_bytes(self.slot)?;
-        if let Some(when) = &self.source.when {
-            let beside = visit.attributes.text_bytes(self.when.unwrap_or(self.slot))?;
-            let word = match json_scan::find(beside, &when.path) {
-                _ if when.path.is_empty() => beside,
-                Some(Json::Text(word)) => word.as_bytes(),
-                _ => return None,
-            };
-            if !when.is.iter().any(|one| one.as_bytes() == word) {
-                return None;
-            }
-        }
-        match json_scan::find(text, &self.source.path)? {
+        match json_scan::find(text(slot)?, &source.path)? {
             Json::Text(id) => Some(id.as_bytes()),
             _ => None,
         }
