@@ -63,7 +63,7 @@ impl Reading<'_> {
     }
 
     /// Takes the names that a span gave; where that of its tool stands.
-    fn name(&mut self, facts: &Facts<'_>, account: &mut Account) -> Option<u16> {
+    fn name(&mut self, facts: &Facts<'_>, account: &mut Account) -> Option<u32> {
         let texts = [
             (NameKind::Model, facts.model()),
             (NameKind::Provider, facts.provider),
@@ -88,7 +88,7 @@ impl Reading<'_> {
         self.text(NameKind::Tool, facts.tool.map_or("", |tool| tool.name), account)
     }
 
-    fn text(&mut self, kind: NameKind, text: &str, account: &mut Account) -> Option<u16> {
+    fn text(&mut self, kind: NameKind, text: &str, account: &mut Account) -> Option<u32> {
         if text.is_empty() {
             return None;
         }

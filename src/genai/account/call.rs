@@ -5,7 +5,7 @@ use crate::genai::price::{Attodollars, Priced, Status};
 use crate::genai::stream::Outcome;
 use crate::genai::tokens::Tokens;
 
-/// One span of a session that speaks of models, of tools or of money. About 112 bytes: one is kept for each.
+/// One span of a session that speaks of models, of tools or of money. 128 bytes: one is kept for each.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Call {
     /// Which of the session's spans it is.
@@ -58,8 +58,8 @@ pub struct Call {
     pub ttft: f32,
     /// Seconds from its start to the end of the answer, likewise.
     pub ttc: f32,
-    /// Place of the tool's name among the account's names; [`NO_NAME`] for none.
-    pub tool: u16,
+    /// Place of the tool among the account's tools; [`NO_NAME`] for none.
+    pub tool: u32,
     /// Whether its usage is billed.
     pub billing: Billing,
     /// It is the outermost span of a call of a tool that was called before with the same arguments.
@@ -97,7 +97,7 @@ pub enum Billing {
 }
 
 /// Stands for no name.
-pub const NO_NAME: u16 = u16::MAX;
+pub const NO_NAME: u32 = u32::MAX;
 
 // === impl Call ===
 

@@ -15,6 +15,7 @@ mod once;
 mod outside;
 mod same;
 mod sums;
+mod toolbox;
 mod tools;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use call::{Billing, Call, NO_NAME, Used};
 pub use ceilings::{Arguments, Ceiling, Ceilings, Share, at_least};
 pub use same::within;
 pub use sums::{Named, OutcomeSource, Sums, TokenSums, ToolCount};
+pub use toolbox::Toolbox;
 
 /// What a session's spans have told so far. Owned by the session.
 #[derive(Clone, Debug, Default)]
@@ -35,8 +37,10 @@ pub struct Account {
     pub ceilings: Ceilings,
     /// One for each span that speaks of models, in the order in which they came: that of [`Call::span`].
     pub calls: Vec<Call>,
-    /// Names that they gave, each once with its hash, in the order in which they came.
+    /// Names that they gave but for those of tools, each once with its hash, in the order in which they came.
     pub names: Vec<(NameKind, u64, Arc<str>)>,
+    /// Tools that they named.
+    pub tools: Toolbox,
     /// What was said of how the session ended: the end of the span that said it, what it said, and who that is.
     pub outcome: Option<(u64, Arc<str>, OutcomeSource)>,
 }
@@ -89,7 +93,7 @@ pub struct Frame<'a> {
     pub irreversible: &'a [super::conventions::Glob],
 }
 
-/// Most names of one kind that a session keeps.
+/// Most names of one kind that a session keeps. Of tools it keeps all: their calls are counted by them.
 pub const MAX_NAMES: usize = 64;
 
 // === impl NameKind ===
@@ -103,13 +107,17 @@ impl NameKind {
 // === impl Account ===
 
 impl Account {
-    /// Where the name of that kind and hash stands; `make` makes one that is not there yet. `None` for one too many.
-    pub fn name(&mut self, kind: NameKind, hash: u64, make: impl FnOnce() -> Arc<str>) -> Option<u16> {
+    /// Where the name of that kind and hash stands; `make` makes one that is not there yet. `None` for one too many, of
+    /// which there are none of tools.
+    pub fn name(&mut self, kind: NameKind, hash: u64, make: impl FnOnce() -> Arc<str>) -> Option<u32> {
+        if kind == NameKind::Tool {
+            return Some(self.tools.place(hash, make));
+        }
         let mut same_kind = 0;
         for (at, (known_kind, known, _)) in self.names.iter().enumerate() {
             if *known_kind == kind {
                 if *known == hash {
-                    return u16::try_from(at).ok();
+                    return u32::try_from(at).ok();
                 }
                 same_kind += 1;
             }
@@ -118,7 +126,7 @@ impl Account {
             return None;
         }
         self.names.push((kind, hash, make()));
-        u16::try_from(self.names.len() - 1).ok()
+        u32::try_from(self.names.len() - 1).ok()
     }
 
     /// Takes what a span said of how the session ended: the source that ranks first counts, then the latest span. Of two

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn tool_call(tool: u16, at: u64, arguments: u64) -> Call {
+fn tool_call(tool: u32, at: u64, arguments: u64) -> Call {
     Call { tool, request: arguments, ..of(Operation::Tool, at, at + 5) }
 }
 
@@ -102,6 +102,27 @@ fn tools_are_counted_by_name_with_their_failures() {
     assert_eq!(sums.failed_tools.iter().map(|name| &**name).collect::<Vec<_>>(), ["search", "send_mail"]);
     assert_eq!(sums.by_tool.len(), sums.names.tools.len());
     assert_eq!(sums.llm_calls, 0);
+}
+
+#[test]
+fn of_any_number_of_tools_each_is_counted_for_itself() {
+    let mut told = Told::default();
+    let names: Vec<String> =
+        (0..3000).map(|n| if n % 500 == 0 { format!("send_{n}") } else { format!("t{n}") }).collect();
+    for (at, name) in (0..).zip(&names) {
+        let tool = told.tool(name);
+        told.call(Call { failed: at == 2999, ..tool_call(tool, at * 10, 7) });
+    }
+    let last = told.tool("t2999");
+    told.call(tool_call(last, 40_000, 7));
+    let irreversible = [Glob::new("send_*")];
+    let (sums, _) = told.close_as_it_is(&Frame { turns: &[0], irreversible: &irreversible, ..Frame::default() });
+    assert_eq!((sums.tool_calls, sums.irreversible_calls, sums.tool_failures), (3001, 6, 1));
+    assert_eq!((sums.repeated_tool_calls, sums.longest_tool_run), (1, 2), "only the last one was asked twice");
+    assert_eq!(sums.failed_tools, [Arc::from("t2999")]);
+    assert_eq!(sums.of_tool("t2999"), ToolCount { calls: 2, failures: 1 });
+    assert_eq!(sums.of_tool("send_2500"), ToolCount { calls: 1, failures: 0 });
+    assert_eq!((sums.names.tools.len(), sums.by_tool.len()), (3000, 3000));
 }
 
 #[test]

@@ -80,6 +80,19 @@ fn any_number_of_calls_may_run_at_once() {
 }
 
 #[test]
+fn any_number_of_tools_may_be_called_among_any_number_of_models() {
+    let mut told = Told::default();
+    for at in 0..MANY as u64 {
+        let tool = told.tool(&format!("tool {at}"));
+        named(&mut told.account, NameKind::Model, &format!("model {at}"));
+        told.call(Call { tool, request: 5, ..of(Operation::Tool, at * 10, at * 10 + 5) });
+    }
+    let (sums, _) = close(told);
+    assert_eq!((sums.tool_calls, sums.repeated_tool_calls, sums.names.tools.len()), (MANY as u32, 0, MANY));
+    assert_eq!(sums.names.models.len(), MAX_NAMES);
+}
+
+#[test]
 fn any_number_of_spans_may_have_one_id() {
     let mut told = Told::default();
     for at in 0..MANY as u32 {
