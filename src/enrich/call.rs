@@ -135,12 +135,16 @@ const TABLE: &[Attribute] = &[
     ),
     ours(
         "region",
-        ("string", "", "Where the provider ran the call; else the one region of the session"),
+        ("string", "", "Where the provider ran the call; else where it ran all others of the session"),
         |out, key, call| put_text(out, key, Some(call.origin.region)),
     ),
-    ours("prompt.name", ("string", "", "The name of the prompt; else the one of the session"), |out, key, call| {
-        put_text(out, key, Some(call.origin.prompt));
-    }),
+    ours(
+        "prompt.name",
+        ("string", "", "The name of the prompt; else, with its version, of the one of the session"),
+        |out, key, call| {
+            put_text(out, key, Some(call.origin.prompt));
+        },
+    ),
     ours(
         "prompt.version",
         ("string", "", "Its version, or where none is told `h:` and a hash of the instructions"),

@@ -181,11 +181,7 @@ fn price<'b>(book: &'b PriceBook, of_model: Option<&Facts<'_>>, visit: &Visit<'_
 
 /// What all of a session has in common.
 fn common(kept: &Kept) -> Common<'_> {
-    let names = kept.session.as_ref().map(|session| &session.sums().names);
-    names.map_or_else(
-        || Common::of(&[], &[], &[]),
-        |names| Common::of(&names.regions, &names.prompts, &names.prompt_versions),
-    )
+    kept.session.as_ref().map(|session| Common::of(&session.account)).unwrap_or_default()
 }
 
 /// The span of each turn that carries the summary, in order: its root, or else its earliest span.

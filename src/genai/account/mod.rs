@@ -13,6 +13,7 @@ mod ceilings;
 mod close;
 mod once;
 mod outside;
+mod pairs;
 mod same;
 mod sums;
 mod toolbox;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 pub use call::{Billing, Call, NO_NAME, Used};
 pub use ceilings::{Arguments, Ceiling, Ceilings, Share, at_least};
+pub use pairs::{Pair, Together};
 pub use same::within;
 pub use sums::{Named, OutcomeSource, Sums, TokenSums, ToolCount};
 pub use toolbox::Toolbox;
@@ -41,6 +43,8 @@ pub struct Account {
     pub names: Vec<(NameKind, u64, Arc<str>)>,
     /// Tools that they named.
     pub tools: Toolbox,
+    /// Which of the names were told together, each two once; no more than [`MAX_NAMES`].
+    pub pairs: Vec<Together>,
     /// What was said of how the session ended: the end of the span that said it, what it said, and who that is.
     pub outcome: Option<(u64, Arc<str>, OutcomeSource)>,
 }
