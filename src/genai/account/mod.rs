@@ -93,7 +93,7 @@ pub struct Frame<'a> {
     pub turns: &'a [u64],
     /// Status of the last turn's root: `ok` or `error`, where it has one.
     pub root_status: Option<&'static str>,
-    /// Tools whose calls cannot be undone, as patterns with at most one `*`.
+    /// Tools whose calls cannot be undone.
     pub irreversible: &'a [super::conventions::Glob],
 }
 
