@@ -55,9 +55,9 @@ pub struct Call {
     /// Most input tokens that the model takes; 0 where that is not known.
     pub context_window: u32,
     /// Seconds from its start to the first output; not a number, or not above 0, where that is not told.
-    pub ttft: f32,
+    pub ttft: f64,
     /// Seconds from its start to the end of the answer, likewise.
-    pub ttc: f32,
+    pub ttc: f64,
     /// Place of the tool among the account's tools; [`NO_NAME`] for none.
     pub tool: u32,
     /// Whether its usage is billed.
@@ -127,8 +127,8 @@ impl Call {
         asked_model: 0,
         scope: 0,
         context_window: 0,
-        ttft: f32::NAN,
-        ttc: f32::NAN,
+        ttft: f64::NAN,
+        ttc: f64::NAN,
         tool: NO_NAME,
         billing: Billing::Nothing,
         again: false,
@@ -177,8 +177,8 @@ impl Call {
     }
 }
 
-fn told(seconds: f32) -> Option<f64> {
-    Some(f64::from(seconds)).filter(|seconds| seconds.is_finite() && *seconds > 0.0)
+fn told(seconds: f64) -> Option<f64> {
+    Some(seconds).filter(|seconds| seconds.is_finite() && *seconds > 0.0)
 }
 
 // === impl Used ===

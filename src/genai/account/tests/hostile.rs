@@ -104,7 +104,7 @@ fn any_number_of_spans_may_have_one_id() {
 
 #[test]
 fn numbers_without_sense_do_no_harm() {
-    let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, -0.0, f32::MIN_POSITIVE];
+    let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, -0.0, f64::MIN_POSITIVE];
     let mut told = Told::default();
     for (at, (ttft, ttc)) in odd.iter().flat_map(|one| odd.map(|other| (*one, other))).enumerate() {
         let (start, end) = if at % 2 == 0 { (u64::MAX, 0) } else { (0, u64::MAX) };

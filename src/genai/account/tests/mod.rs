@@ -123,8 +123,8 @@ fn untold(from: u64, to: u64) -> Call {
         asked_model: 7,
         scope: 1,
         tool: NO_NAME,
-        ttft: f32::NAN,
-        ttc: f32::NAN,
+        ttft: f64::NAN,
+        ttc: f64::NAN,
         ..Call::default()
     }
 }
