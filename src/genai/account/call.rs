@@ -69,7 +69,7 @@ pub struct Call {
 /// Tokens of one call; more than a `u32` holds are as many as it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
-    /// All input.
+    /// All input; where only that from a cache and into one is told, that.
     pub input: u32,
     /// Of the input: read from a cache.
     pub cache_read: u32,
@@ -183,13 +183,21 @@ fn told(seconds: f64) -> Option<f64> {
 
 // === impl Used ===
 
+impl Used {
+    /// All input, where it is sure that it was told: 0 where it is no more than what is told of a cache.
+    pub(super) fn told_input(&self) -> u32 {
+        if self.input > self.cache_read.saturating_add(self.cache_write) { self.input } else { 0 }
+    }
+}
+
 impl From<&Tokens> for Used {
     fn from(tokens: &Tokens) -> Self {
         let cut = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let written = tokens.cache_write.saturating_add(tokens.cache_write_1h);
         Self {
-            input: cut(tokens.input().unwrap_or(0)),
+            input: cut(tokens.input().unwrap_or_else(|| tokens.cache_read.saturating_add(written))),
             cache_read: cut(tokens.cache_read),
-            cache_write: cut(tokens.cache_write.saturating_add(tokens.cache_write_1h)),
+            cache_write: cut(written),
             output: cut(tokens.output().unwrap_or(0)),
             reasoning: cut(tokens.reasoning),
         }

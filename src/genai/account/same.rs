@@ -303,7 +303,7 @@ fn alike(one: &Call, other: &Call) -> bool {
 
 /// Whether two spans tell of equal counts, as far as both tell: nothing is not told.
 fn same_usage(one: &Used, other: &Used) -> bool {
-    let counts = |used: &Used| [used.input, used.output, used.cache_read, used.cache_write, used.reasoning];
+    let counts = |used: &Used| [used.told_input(), used.output, used.cache_read, used.cache_write, used.reasoning];
     let mut pairs = counts(one).into_iter().zip(counts(other));
     let told = one.input != 0 && one.input == other.input || one.output != 0 && one.output == other.output;
     told && pairs.all(|(one, other)| !differ(one, other))
@@ -315,7 +315,7 @@ fn near_usage(one: &Used, other: &Used) -> bool {
         let (less, more) = (u64::from(one.min(other)), u64::from(one.max(other)));
         less == 0 || (less + 1) * 100 >= more * NEAR_PERCENT
     };
-    near(one.input, other.input) && near(one.output, other.output)
+    near(one.told_input(), other.told_input()) && near(one.output, other.output)
 }
 
 fn same_model(one: &Call, other: &Call) -> bool {

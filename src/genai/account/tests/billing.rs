@@ -1,6 +1,7 @@
 //! What is billed: every call once.
 
 use super::*;
+use crate::genai::tokens::Tokens;
 
 #[test]
 fn a_wrapper_is_billed_where_nothing_in_it_tells_of_usage() {
@@ -199,6 +200,32 @@ fn of_a_client_and_a_gateway_one_is_billed_and_the_first_token_is_told() {
     assert_eq!(tokens(&sums), (1, 1_010, 21));
     assert_eq!(billing, [Billing::Repeated, Billing::Nothing, Billing::Billed]);
     assert_eq!((sums.ttft_first, &sums.felt_ttft[..]), (Some(0.5), &[0.5][..]));
+}
+
+#[test]
+fn cached_input_is_of_the_input_also_where_that_is_not_told() {
+    let tokens_of = |input_uncached| Tokens {
+        input_uncached,
+        cache_read: 900,
+        cache_write: 80,
+        cache_write_1h: 20,
+        output_visible: Some(7),
+        ..Tokens::default()
+    };
+    let used = |input| Used::from(&tokens_of(input));
+    assert_eq!(used(None), Used { input: 1000, cache_read: 900, cache_write: 100, output: 7, reasoning: 0 });
+    assert_eq!(used(Some(50)).input, 1050);
+    let huge = Tokens { cache_read: u64::MAX, cache_write: u64::MAX, ..Tokens::default() };
+    assert_eq!((Used::from(&huge).input, Used::from(&huge).cache_read), (u32::MAX, u32::MAX));
+    let mut told = Told::default();
+    told.call(Call { used: used(None), has_usage: true, ..untold(0, 100) });
+    let sums = told.sums();
+    assert_eq!((sums.tokens.input, sums.tokens.cache_read, sums.tokens.total()), (1000, 900, 1007));
+    // It is no contradiction to another span that tells all of it.
+    told.call(Call { used: used(Some(50)), has_usage: true, scope: 2, ..untold(0, 100) });
+    assert_eq!(told.sums().llm_calls, 1);
+    told.call(Call { used: used(Some(60)), has_usage: true, scope: 3, ..untold(0, 100) });
+    assert_eq!(told.sums().llm_calls, 2, "which of the two is the same as the first is not known, but they are two");
 }
 
 #[test]
