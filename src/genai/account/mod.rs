@@ -2,7 +2,7 @@
 //!
 //! 1. When a span arrives, all that is known is what the sums cannot be above ([`ceilings`]).
 //! 2. When a rule hangs on it, or the session is kept, the facts of all spans become [`Call`]s and [names](NameKind)
-//!    ([`call`]).
+//!    ([`call`], [`toolbox`]), some of which go together ([`pairs`]).
 //! 3. Spans that tell of one and the same call are brought together ([`same`], by what they
 //!    stand in: [`outside`]), so that it is billed once ([`bill`]) and counted once ([`once`]).
 //! 4. What is left is summed up ([`sums`], [`close`], [`tools`]).
