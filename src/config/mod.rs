@@ -167,7 +167,7 @@ pub struct Sessions {
     pub conventions: Option<PathBuf>,
     /// `outcome`: what says how a session ended.
     pub outcome: Outcome,
-    /// `irreversible_tools`: tools whose calls cannot be undone; a `*` stands for anything.
+    /// `irreversible_tools`: tools whose calls cannot be undone; each `*` stands for anything.
     pub irreversible_tools: Vec<String>,
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Call<'a> {
     pub(super) outcome: Option<Outcome>,
     /// What it costs, of whatever has a price.
     pub(super) priced: Option<Priced<'a>>,
+    /// It has no cost of its own: that is on the calls which it stands around.
+    pub(super) wrapper: bool,
     /// Where it ran and by which prompt.
     pub(super) origin: Origin<'a>,
 }
@@ -104,7 +106,7 @@ const TABLE: &[Attribute] = &[
         },
     ),
     ours("cost.status", ("string", "", "Whether the cost is known, and if not, why"), |out, key, call| {
-        put_text(out, key, call.priced.map(|priced| priced.status.name()))
+        put_text(out, key, call.status());
     }),
     ours(
         "cost.price_key",
@@ -133,12 +135,16 @@ const TABLE: &[Attribute] = &[
     ),
     ours(
         "region",
-        ("string", "", "Where the provider ran the call; else the one region of the session"),
+        ("string", "", "Where the provider ran the call; else where it ran all others of the session"),
         |out, key, call| put_text(out, key, Some(call.origin.region)),
     ),
-    ours("prompt.name", ("string", "", "The name of the prompt; else the one of the session"), |out, key, call| {
-        put_text(out, key, Some(call.origin.prompt));
-    }),
+    ours(
+        "prompt.name",
+        ("string", "", "The name of the prompt; else, with its version, of the one of the session"),
+        |out, key, call| {
+            put_text(out, key, Some(call.origin.prompt));
+        },
+    ),
     ours(
         "prompt.version",
         ("string", "", "Its version, or where none is told `h:` and a hash of the instructions"),
@@ -186,6 +192,10 @@ impl Call<'_> {
         let more = facts.tokens?.output()?.checked_sub(1).filter(|more| *more > 0)?;
         let time = facts.ttc? - self.ttft()?;
         (time >= 0.0).then(|| time / more as f64)
+    }
+
+    fn status(&self) -> Option<&'static str> {
+        if self.wrapper { Some("wrapper") } else { self.priced.map(|priced| priced.status.name()) }
     }
 
     fn total(&self) -> Option<Attodollars> {

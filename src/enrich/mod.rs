@@ -19,7 +19,7 @@ use bytes::Bytes;
 
 use crate::config;
 use crate::flow::{Kept, Parcel, SpanRef};
-use crate::genai::account;
+use crate::genai::account::{self, Billing};
 use crate::genai::fact_keys::FactKeys;
 use crate::genai::facts::Facts;
 use crate::genai::price::{PriceBook, Priced, Prices};
@@ -138,10 +138,13 @@ impl Enricher {
         let facts = self.facts.facts(visit);
         let facts = facts.as_ref();
         let of_model = facts.filter(|facts| facts.operation.is_model_call());
+        let told = around.call(number);
+        let wrapper = of_model.is_some() && told.is_some_and(|call| call.billing == Billing::Wrapper);
         let call = Call {
             facts: of_model,
-            outcome: of_model.and_then(|facts| around.outcome(facts, number)),
-            priced: price(around.book, of_model, visit),
+            outcome: of_model.and_then(|facts| outcome(facts, told)),
+            priced: if wrapper { None } else { price(around.book, of_model, visit) },
+            wrapper,
             origin: around.common.origin(facts),
         };
         if !call.is_empty() {
@@ -153,17 +156,20 @@ impl Enricher {
 // === impl Around ===
 
 impl Around<'_> {
-    /// How a call ended, the spans around it considered where all are known; of language models only, others have no
-    /// stream. `number` is its span's.
-    fn outcome(&self, facts: &Facts<'_>, number: u32) -> Option<Outcome> {
-        let ending = facts.ending_of_language_model()?;
+    /// What the account says of the span of that number.
+    fn call(&self, number: u32) -> Option<&account::Call> {
         let place = self.calls.binary_search_by_key(&number, |call| call.span);
-        let call = place.ok().and_then(|place| self.calls.get(place));
-        Some(call.map_or(ending.outcome, |call| call.outcome))
+        place.ok().and_then(|place| self.calls.get(place))
     }
 }
 
 // === parts ===
+
+/// How a call ended, the spans around it considered where all are known; of language models only, others have no stream.
+fn outcome(facts: &Facts<'_>, told: Option<&account::Call>) -> Option<Outcome> {
+    let ending = facts.ending_of_language_model()?;
+    Some(told.map_or(ending.outcome, |call| call.outcome))
+}
 
 /// What a span costs. What stands around the calls whose tokens it counts has no cost of its own.
 fn price<'b>(book: &'b PriceBook, of_model: Option<&Facts<'_>>, visit: &Visit<'_, '_>) -> Option<Priced<'b>> {
@@ -175,11 +181,7 @@ fn price<'b>(book: &'b PriceBook, of_model: Option<&Facts<'_>>, visit: &Visit<'_
 
 /// What all of a session has in common.
 fn common(kept: &Kept) -> Common<'_> {
-    let names = kept.session.as_ref().map(|session| &session.sums().names);
-    names.map_or_else(
-        || Common::of(&[], &[], &[]),
-        |names| Common::of(&names.regions, &names.prompts, &names.prompt_versions),
-    )
+    kept.session.as_ref().map(|session| Common::of(&session.account)).unwrap_or_default()
 }
 
 /// The span of each turn that carries the summary, in order: its root, or else its earliest span.

@@ -329,3 +329,40 @@ fn what_stands_around_calls_has_no_cost_of_its_own() {
     ];
     assert_eq!(of_call(&enricher(&["also.cost"]), span(4, 1, agent)), BTreeMap::new());
 }
+
+#[test]
+fn a_call_around_calls_that_are_billed_has_no_cost_but_says_why() {
+    let with = |id: u8, parent, more: Vec<KeyValue>| Span {
+        span_id: vec![id; 8],
+        parent_span_id: vec![parent; 8],
+        ..chat("m", more)
+    };
+    let before = vec![with_cost("tailsieve.cost.usd"), with_cost("tailsieve.cost.input_usd")];
+    let sent = [span(1, 0, Vec::new()), with(2, 1, before), with(3, 2, Vec::new()), with(4, 2, Vec::new())];
+    let call = |span, billing| account::Call { span, billing, ..Default::default() };
+    let of = |outer, inner| {
+        let calls = vec![call(1, outer), call(2, inner), call(3, Billing::Billed)];
+        let session = Session { account: Account { calls, ..Account::default() }, ..session() };
+        let written = write(&enricher(&["also.cost"]), "test", sent.to_vec(), Some(session));
+        let before = |attribute: &KeyValue| attribute.value == value(Value::DoubleValue(99.0));
+        assert!(!written[1].attributes.iter().any(before), "what was there before is void");
+        [1, 2, 3].map(|at| added(&written[at], &sent[at]))
+    };
+    let costs = |added: &BTreeMap<String, String>| -> Vec<String> {
+        let costs = added.iter().filter(|(name, _)| name.contains("cost") && !name.contains("price"));
+        costs.map(|(name, value)| format!("{name} {value}")).collect()
+    };
+    let [outer, one, other] = of(Billing::Wrapper, Billing::Billed);
+    assert_eq!(costs(&outer), ["tailsieve.cost.status wrapper"]);
+    assert_eq!(outer[&ours("stream.outcome")], "unknown", "the rest is told as ever");
+    for inner in [&one, &other] {
+        assert_eq!((&*inner["also.cost"], &*inner[&ours("cost.usd")]), ("0.00165", "0.00165"));
+    }
+    // Two spans that tell of one call both have its cost.
+    let [outer, inner, _] = of(Billing::Repeated, Billing::Billed);
+    assert_eq!((&*outer[&ours("cost.usd")], &*inner[&ours("cost.usd")]), ("0.00165", "0.00165"));
+}
+
+fn with_cost(key: &str) -> KeyValue {
+    with(key, Value::DoubleValue(99.0))
+}

@@ -1,5 +1,6 @@
 //! The convention table as data: `config/conventions.yaml`, embedded, or the user's file in its place or in front of it.
 
+mod glob;
 mod parse;
 mod source;
 
@@ -8,7 +9,8 @@ use crate::config::{Problems, tree};
 use super::facts::{FinishReason, Operation};
 use super::stream::Outcome;
 
-pub use source::{Field, Glob, InputCounts, Kind, Place, Source, Unit, When};
+pub use glob::Glob;
+pub use source::{Field, InputCounts, Kind, Place, Source, Unit, When};
 
 /// The table.
 #[derive(Clone, Debug, Default, PartialEq)]

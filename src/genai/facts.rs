@@ -167,7 +167,6 @@ impl<'a> Facts<'a> {
 
     /// What is kept of it; which span it is, its tool's name and what it cost are left to be filled in.
     pub fn call(&self) -> Call {
-        let seconds = |seconds: Option<f64>| seconds.map_or(f32::NAN, |seconds| seconds as f32);
         let ending = self.ending.unwrap_or(Ending { outcome: Outcome::Unknown, why: "", or_broken: false });
         let tool = self.tool;
         Call {
@@ -190,8 +189,8 @@ impl<'a> Facts<'a> {
             model: hash(self.model()) as u32,
             asked_model: hash(self.request_model) as u32,
             scope: hash(self.scope) as u32,
-            ttft: seconds(self.ttft),
-            ttc: seconds(self.ttc),
+            ttft: self.ttft.unwrap_or(f64::NAN),
+            ttc: self.ttc.unwrap_or(f64::NAN),
             tool: NO_NAME,
             ..Call::default()
         }

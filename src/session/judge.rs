@@ -58,7 +58,11 @@ impl Shard {
 
     /// The verdict on a session. What its spans say of models is read if the verdict hangs on it or the session is kept.
     fn judge(&mut self, open: &mut Open, reason: Reason) -> Verdict {
-        if self.site.lens.predicates.asks.hang_on(&open.facts.account.ceilings) {
+        let (lens, ceilings) = (&self.site.lens, &open.facts.account.ceilings);
+        let asks = &lens.predicates.asks;
+        // Ceilings at the prices of another book are none.
+        let are_none = || asks.asks_for_usage() && !ceilings.are_of_book(lens.prices.current().seed());
+        if asks.hang_on(ceilings) || are_none() {
             self.read(open);
         }
         let verdict = (self.site.outlets.judge)(&open.facts, reason);

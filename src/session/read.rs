@@ -8,7 +8,7 @@ use super::describe::Lens;
 use super::fold::Names;
 use super::held::Held;
 use super::open::Open;
-use crate::genai::account::{Account, Call, NO_NAME, NameKind};
+use crate::genai::account::{Account, Call, NO_NAME, NameKind, Pair};
 use crate::genai::facts::{Facts, PromptVersion};
 use crate::genai::price::PriceBook;
 use crate::otlp::revisit::Revisit;
@@ -63,7 +63,7 @@ impl Reading<'_> {
     }
 
     /// Takes the names that a span gave; where that of its tool stands.
-    fn name(&mut self, facts: &Facts<'_>, account: &mut Account) -> Option<u16> {
+    fn name(&mut self, facts: &Facts<'_>, account: &mut Account) -> Option<u32> {
         let texts = [
             (NameKind::Model, facts.model()),
             (NameKind::Provider, facts.provider),
@@ -71,24 +71,28 @@ impl Reading<'_> {
             (NameKind::Prompt, facts.prompt.name),
             (NameKind::Agent, facts.agent),
         ];
-        for (kind, text) in texts {
-            self.text(kind, text, account);
-        }
-        match facts.prompt.version {
-            None => {}
-            Some(PromptVersion::Text(text)) => drop(self.text(NameKind::PromptVersion, text, account)),
+        let [_, provider, region, prompt, _] = texts.map(|(kind, text)| self.text(kind, text, account));
+        let version = match facts.prompt.version {
+            None => None,
+            Some(PromptVersion::Text(text)) => self.text(NameKind::PromptVersion, text, account),
             Some(version) => {
                 self.buffer.clear();
                 // Writing to a string does not fail.
                 let _ = write!(self.buffer, "{version}");
                 let hash = xxh3_64(self.buffer.as_bytes());
-                account.name(NameKind::PromptVersion, hash, || self.names.shared(&self.buffer));
+                account.name(NameKind::PromptVersion, hash, || self.names.shared(&self.buffer))
             }
+        };
+        if facts.is_leaf_call() {
+            account.told_together(Pair::Region, provider, region);
+        }
+        if prompt.is_some() || version.is_some() {
+            account.told_together(Pair::Prompt, prompt, version);
         }
         self.text(NameKind::Tool, facts.tool.map_or("", |tool| tool.name), account)
     }
 
-    fn text(&mut self, kind: NameKind, text: &str, account: &mut Account) -> Option<u16> {
+    fn text(&mut self, kind: NameKind, text: &str, account: &mut Account) -> Option<u32> {
         if text.is_empty() {
             return None;
         }

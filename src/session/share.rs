@@ -19,6 +19,9 @@ impl Lens {
         }
         let glance = self.fact_keys.glance(visit);
         let mut share = self.fact_keys.share(visit, &glance, |ceiling| asks.least(ceiling), &self.ends.irreversible);
+        if asks.asks_for_usage() {
+            share.book = Share::book_of(book.seed());
+        }
         if share.unended && asks.asks_for_endings() {
             // At first sight a call that does not tell of its end looks like one that broke.
             if asks.asks_for_usage() {

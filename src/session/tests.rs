@@ -28,6 +28,7 @@ use crate::observe::ledger::{Ledger, ShardCounts};
 mod account;
 mod answers;
 mod ceilings;
+mod prices;
 
 const START: Nanos = 1_000_000 * SECOND;
 

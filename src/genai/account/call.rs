@@ -5,7 +5,7 @@ use crate::genai::price::{Attodollars, Priced, Status};
 use crate::genai::stream::Outcome;
 use crate::genai::tokens::Tokens;
 
-/// One span of a session that speaks of models, of tools or of money. About 112 bytes: one is kept for each.
+/// One span of a session that speaks of models, of tools or of money. 128 bytes: one is kept for each.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Call {
     /// Which of the session's spans it is.
@@ -55,11 +55,11 @@ pub struct Call {
     /// Most input tokens that the model takes; 0 where that is not known.
     pub context_window: u32,
     /// Seconds from its start to the first output; not a number, or not above 0, where that is not told.
-    pub ttft: f32,
+    pub ttft: f64,
     /// Seconds from its start to the end of the answer, likewise.
-    pub ttc: f32,
-    /// Place of the tool's name among the account's names; [`NO_NAME`] for none.
-    pub tool: u16,
+    pub ttc: f64,
+    /// Place of the tool among the account's tools; [`NO_NAME`] for none.
+    pub tool: u32,
     /// Whether its usage is billed.
     pub billing: Billing,
     /// It is the outermost span of a call of a tool that was called before with the same arguments.
@@ -69,7 +69,7 @@ pub struct Call {
 /// Tokens of one call; more than a `u32` holds are as many as it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
-    /// All input.
+    /// All input; where only that from a cache and into one is told, that.
     pub input: u32,
     /// Of the input: read from a cache.
     pub cache_read: u32,
@@ -97,7 +97,7 @@ pub enum Billing {
 }
 
 /// Stands for no name.
-pub const NO_NAME: u16 = u16::MAX;
+pub const NO_NAME: u32 = u32::MAX;
 
 // === impl Call ===
 
@@ -127,8 +127,8 @@ impl Call {
         asked_model: 0,
         scope: 0,
         context_window: 0,
-        ttft: f32::NAN,
-        ttc: f32::NAN,
+        ttft: f64::NAN,
+        ttc: f64::NAN,
         tool: NO_NAME,
         billing: Billing::Nothing,
         again: false,
@@ -177,19 +177,27 @@ impl Call {
     }
 }
 
-fn told(seconds: f32) -> Option<f64> {
-    Some(f64::from(seconds)).filter(|seconds| seconds.is_finite() && *seconds > 0.0)
+fn told(seconds: f64) -> Option<f64> {
+    Some(seconds).filter(|seconds| seconds.is_finite() && *seconds > 0.0)
 }
 
 // === impl Used ===
 
+impl Used {
+    /// All input, where it is sure that it was told: 0 where it is no more than what is told of a cache.
+    pub(super) fn told_input(&self) -> u32 {
+        if self.input > self.cache_read.saturating_add(self.cache_write) { self.input } else { 0 }
+    }
+}
+
 impl From<&Tokens> for Used {
     fn from(tokens: &Tokens) -> Self {
         let cut = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let written = tokens.cache_write.saturating_add(tokens.cache_write_1h);
         Self {
-            input: cut(tokens.input().unwrap_or(0)),
+            input: cut(tokens.input().unwrap_or_else(|| tokens.cache_read.saturating_add(written))),
             cache_read: cut(tokens.cache_read),
-            cache_write: cut(tokens.cache_write.saturating_add(tokens.cache_write_1h)),
+            cache_write: cut(written),
             output: cut(tokens.output().unwrap_or(0)),
             reasoning: cut(tokens.reasoning),
         }

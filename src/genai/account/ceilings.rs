@@ -79,6 +79,8 @@ pub struct Share {
     pub context_fill: f32,
     /// US dollars.
     pub cost: f32,
+    /// At the prices of which book, as [`Share::book_of`] tells it; 0 where none was asked.
+    pub book: u32,
 }
 
 /// What a tool was asked, as far as calls that were asked the same look alike.
@@ -102,9 +104,14 @@ pub struct Ceilings {
     first_token: f32,
     completion: f32,
     context_fill: f32,
+    /// At the prices of which book; 0 for none, [`SEVERAL`] for more than one.
+    book: u32,
     /// Kinds of arguments that were seen.
     seen: u128,
 }
+
+/// Stands for more than one book.
+const SEVERAL: u32 = u32::MAX;
 
 /// Above all that sums of so many numbers lose by rounding.
 const ROUNDED_UP: f64 = 1.0 + 1e-9;
@@ -168,7 +175,13 @@ impl Share {
         completion: 0.0,
         context_fill: 0.0,
         cost: 0.0,
+        book: 0,
     };
+
+    /// What stands for the book with that seed.
+    pub fn book_of(seed: u64) -> u32 {
+        (seed as u32).clamp(1, SEVERAL - 1)
+    }
 
     /// Takes how a call of a language model ended; for what is none, `None`.
     pub fn take_ending(&mut self, ending: Option<Ending<'_>>) {
@@ -235,11 +248,22 @@ impl Ceilings {
                 *count += u32::from(counts);
             }
         }
+        self.book = match (self.book, share.book) {
+            (known, 0) => known,
+            (0, new) => new,
+            (known, new) if known == new => known,
+            _ => SEVERAL,
+        };
         self.tokens += f64::from(share.tokens);
         self.cost += f64::from(share.cost) * ROUNDED_UP;
         self.first_token = self.first_token.max(share.first_token);
         self.completion = self.completion.max(share.completion);
         self.context_fill = self.context_fill.max(share.context_fill);
+    }
+
+    /// Whether they were taken at the prices of the book with that seed alone: at others a sum may be above them.
+    pub fn are_of_book(&self, seed: u64) -> bool {
+        self.book == 0 || self.book == Share::book_of(seed)
     }
 
     /// What the sum cannot be above.

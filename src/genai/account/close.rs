@@ -31,7 +31,7 @@ impl Account {
         count_calls(&once, &mut sums);
         self.bill_all(&once, &events, &mut sums);
         time(&once, frame, &mut sums);
-        tools::count(&mut self.calls, &self.names, &events, frame, &mut sums);
+        tools::count(&mut self.calls, &self.tools, &events, frame, &mut sums);
         sums.retries = retries(&once, &self.calls, &events);
         sums.rate_limited = self.calls.iter().filter(|call| call.rate_limited).count() as u32;
         sums.missing_calls = self.missing(kin);
@@ -46,7 +46,7 @@ impl Account {
             regions: self.names_of(NameKind::Region),
             prompts: self.names_of(NameKind::Prompt),
             prompt_versions: self.names_of(NameKind::PromptVersion),
-            tools: self.names_of(NameKind::Tool),
+            tools: self.tools.names().cloned().collect(),
             agents: self.names_of(NameKind::Agent),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! 1. When a span arrives, all that is known is what the sums cannot be above ([`ceilings`]).
 //! 2. When a rule hangs on it, or the session is kept, the facts of all spans become [`Call`]s and [names](NameKind)
-//!    ([`call`]).
+//!    ([`call`], [`toolbox`]), some of which go together ([`pairs`]).
 //! 3. Spans that tell of one and the same call are brought together ([`same`], by what they
 //!    stand in: [`outside`]), so that it is billed once ([`bill`]) and counted once ([`once`]).
 //! 4. What is left is summed up ([`sums`], [`close`], [`tools`]).
@@ -13,8 +13,10 @@ mod ceilings;
 mod close;
 mod once;
 mod outside;
+mod pairs;
 mod same;
 mod sums;
+mod toolbox;
 mod tools;
 
 #[cfg(test)]
@@ -25,8 +27,10 @@ use std::sync::Arc;
 
 pub use call::{Billing, Call, NO_NAME, Used};
 pub use ceilings::{Arguments, Ceiling, Ceilings, Share, at_least};
+pub use pairs::{Pair, Together};
 pub use same::within;
 pub use sums::{Named, OutcomeSource, Sums, TokenSums, ToolCount};
+pub use toolbox::Toolbox;
 
 /// What a session's spans have told so far. Owned by the session.
 #[derive(Clone, Debug, Default)]
@@ -35,8 +39,12 @@ pub struct Account {
     pub ceilings: Ceilings,
     /// One for each span that speaks of models, in the order in which they came: that of [`Call::span`].
     pub calls: Vec<Call>,
-    /// Names that they gave, each once with its hash, in the order in which they came.
+    /// Names that they gave but for those of tools, each once with its hash, in the order in which they came.
     pub names: Vec<(NameKind, u64, Arc<str>)>,
+    /// Tools that they named.
+    pub tools: Toolbox,
+    /// Which of the names were told together, each two once; no more than [`MAX_NAMES`].
+    pub pairs: Vec<Together>,
     /// What was said of how the session ended: the end of the span that said it, what it said, and who that is.
     pub outcome: Option<(u64, Arc<str>, OutcomeSource)>,
 }
@@ -85,11 +93,11 @@ pub struct Frame<'a> {
     pub turns: &'a [u64],
     /// Status of the last turn's root: `ok` or `error`, where it has one.
     pub root_status: Option<&'static str>,
-    /// Tools whose calls cannot be undone, as patterns with at most one `*`.
+    /// Tools whose calls cannot be undone.
     pub irreversible: &'a [super::conventions::Glob],
 }
 
-/// Most names of one kind that a session keeps.
+/// Most names of one kind that a session keeps. Of tools it keeps all: their calls are counted by them.
 pub const MAX_NAMES: usize = 64;
 
 // === impl NameKind ===
@@ -103,13 +111,17 @@ impl NameKind {
 // === impl Account ===
 
 impl Account {
-    /// Where the name of that kind and hash stands; `make` makes one that is not there yet. `None` for one too many.
-    pub fn name(&mut self, kind: NameKind, hash: u64, make: impl FnOnce() -> Arc<str>) -> Option<u16> {
+    /// Where the name of that kind and hash stands; `make` makes one that is not there yet. `None` for one too many, of
+    /// which there are none of tools.
+    pub fn name(&mut self, kind: NameKind, hash: u64, make: impl FnOnce() -> Arc<str>) -> Option<u32> {
+        if kind == NameKind::Tool {
+            return Some(self.tools.place(hash, make));
+        }
         let mut same_kind = 0;
         for (at, (known_kind, known, _)) in self.names.iter().enumerate() {
             if *known_kind == kind {
                 if *known == hash {
-                    return u16::try_from(at).ok();
+                    return u32::try_from(at).ok();
                 }
                 same_kind += 1;
             }
@@ -118,7 +130,7 @@ impl Account {
             return None;
         }
         self.names.push((kind, hash, make()));
-        u16::try_from(self.names.len() - 1).ok()
+        u32::try_from(self.names.len() - 1).ok()
     }
 
     /// Takes what a span said of how the session ended: the source that ranks first counts, then the latest span. Of two

@@ -37,6 +37,8 @@ const NAMESAKES: usize = 8;
 const MAX_SCOPES: usize = 8;
 /// Of the shorter of two calls, this part must be within the longer, in hundredths.
 const CONTAINED_PERCENT: u128 = 90;
+/// Two spans that count one call differently have at least this share of one another's tokens, in hundredths.
+const NEAR_PERCENT: u64 = 90;
 
 // === impl Events ===
 
@@ -266,8 +268,9 @@ fn beside(one: &Kin, other: &Kin) -> bool {
     if one.turn == other.turn { one.parent == other.parent } else { one.parent == 0 || other.parent == 0 }
 }
 
-/// Whether a call within another of its kind tells of the same: the same answer, the same usage, or the same model for as
-/// long; of a tool: the same one, not asked for something else.
+/// Whether a call within another of its kind tells of the same: the same answer, the same usage at the same time, or the
+/// same model for as long; of a tool: the same one, not asked for something else. Gateways give answers ids of their own
+/// and count a little differently: answers of two ids are one where the times and the counts agree.
 fn agree(outer: &Call, inner: &Call) -> bool {
     if outer.operation == Operation::Tool {
         let other_id = differ(outer.response_id, inner.response_id);
@@ -277,8 +280,13 @@ fn agree(outer: &Call, inner: &Call) -> bool {
         return !other_id && (same_arguments || same_name && !other_arguments);
     }
     let answer = outer.response_id != 0 && outer.response_id == inner.response_id;
+    let other_answer = differ(outer.response_id, inner.response_id);
     let usage = outer.has_usage && inner.has_usage && same_usage(&outer.used, &inner.used);
-    answer || usage || same_model(outer, inner) && contained(outer, inner)
+    let other_usage = outer.has_usage && inner.has_usage && !near_usage(&outer.used, &inner.used);
+    let contained = contained(outer, inner);
+    answer
+        || usage && (contained || !other_answer && overlap(outer, inner))
+        || same_model(outer, inner) && contained && !(other_answer && other_usage)
 }
 
 /// Whether two calls of one model used the same, or two calls of one tool were asked the same, as far as both tell.
@@ -295,10 +303,19 @@ fn alike(one: &Call, other: &Call) -> bool {
 
 /// Whether two spans tell of equal counts, as far as both tell: nothing is not told.
 fn same_usage(one: &Used, other: &Used) -> bool {
-    let counts = |used: &Used| [used.input, used.output, used.cache_read, used.cache_write, used.reasoning];
+    let counts = |used: &Used| [used.told_input(), used.output, used.cache_read, used.cache_write, used.reasoning];
     let mut pairs = counts(one).into_iter().zip(counts(other));
     let told = one.input != 0 && one.input == other.input || one.output != 0 && one.output == other.output;
     told && pairs.all(|(one, other)| !differ(one, other))
+}
+
+/// Whether two spans may tell of one call that they count differently: by a tenth, and by a token. Nothing is not told.
+fn near_usage(one: &Used, other: &Used) -> bool {
+    let near = |one: u32, other: u32| {
+        let (less, more) = (u64::from(one.min(other)), u64::from(one.max(other)));
+        less == 0 || (less + 1) * 100 >= more * NEAR_PERCENT
+    };
+    near(one.told_input(), other.told_input()) && near(one.output, other.output)
 }
 
 fn same_model(one: &Call, other: &Call) -> bool {
@@ -313,6 +330,10 @@ fn differ<N: Default + PartialEq>(one: N, other: N) -> bool {
 
 fn contained(one: &Call, other: &Call) -> bool {
     within((one.start, one.end), (other.start, other.end))
+}
+
+fn overlap(one: &Call, other: &Call) -> bool {
+    one.start.max(other.start) <= one.end.min(other.end)
 }
 
 /// Whether the shorter of two times, each from its start to its end, is within the longer, but for a tenth of it.

@@ -1,14 +1,12 @@
 //! Calls of tools: how many, how many failed, and how often the same was asked again.
 
-use std::sync::Arc;
-
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
 use super::call::{Call, NO_NAME};
 use super::same::Events;
 use super::sums::{Sums, ToolCount};
-use super::{Frame, NameKind};
+use super::{Frame, Toolbox};
 use crate::genai::facts::Operation;
 
 /// A call of a tool, whatever number of spans tell of it.
@@ -17,24 +15,18 @@ struct ToolCall {
     /// The outermost of its spans, as a place among the calls.
     outermost: usize,
     start: u64,
-    tool: u16,
+    tool: u32,
     arguments: u64,
     failed: bool,
 }
 
 /// Counts the calls of tools, and marks those that were made before.
-pub(super) fn count(
-    calls: &mut [Call],
-    names: &[(NameKind, u64, Arc<str>)],
-    events: &Events,
-    frame: &Frame<'_>,
-    sums: &mut Sums,
-) {
+pub(super) fn count(calls: &mut [Call], tools: &Toolbox, events: &Events, frame: &Frame<'_>, sums: &mut Sums) {
     let made = made(calls, events);
     sums.tool_calls = made.len() as u32;
     sums.tool_failures = made.iter().filter(|call| call.failed).count() as u32;
-    by_tool(&made, names, frame, sums);
-    let mut known: HashSet<(u16, u64), RandomState> =
+    by_tool(&made, tools, frame, sums);
+    let mut known: HashSet<(u32, u64), RandomState> =
         HashSet::with_capacity_and_hasher(made.len(), RandomState::default());
     let (mut run, mut last) = (0, None);
     for call in &made {
@@ -81,20 +73,19 @@ fn made(calls: &[Call], events: &Events) -> Vec<ToolCall> {
 }
 
 /// Counts by tool, beside the names of tools.
-fn by_tool(made: &[ToolCall], names: &[(NameKind, u64, Arc<str>)], frame: &Frame<'_>, sums: &mut Sums) {
-    let mut counts = vec![ToolCount::default(); names.len()];
+fn by_tool(made: &[ToolCall], tools: &Toolbox, frame: &Frame<'_>, sums: &mut Sums) {
+    sums.by_tool = vec![ToolCount::default(); tools.names().len()];
     for call in made {
-        let Some(count) = counts.get_mut(usize::from(call.tool)) else { continue };
+        let Some(count) = sums.by_tool.get_mut(call.tool as usize) else { continue };
         count.calls += 1;
         count.failures += u32::from(call.failed);
     }
-    for ((.., name), count) in names.iter().zip(counts).filter(|((kind, ..), _)| *kind == NameKind::Tool) {
+    for (name, count) in tools.names().zip(&sums.by_tool) {
         if count.failures > 0 {
             sums.failed_tools.push(name.clone());
         }
         if frame.irreversible.iter().any(|glob| glob.fits(name)) {
             sums.irreversible_calls += count.calls;
         }
-        sums.by_tool.push(count);
     }
 }

@@ -1,6 +1,7 @@
 //! The table out of its YAML tree, every mistake with its place.
 
-use super::source::{Field, Glob, InputCounts, Place, Source, Unit, When};
+use super::glob::Glob;
+use super::source::{Field, InputCounts, Place, Source, Unit, When};
 use super::{Conventions, ErrorWords, IdSource, Producer, Providers, Silence, Streams};
 use crate::config::section::{Section, item, join, suggest};
 use crate::config::tree::{Node, Scalar, Value};

@@ -1,5 +1,6 @@
 //! Where one field of a span's facts may stand.
 
+use super::glob::Glob;
 use crate::genai::facts::Operation;
 
 /// One place where a field may stand, and when it counts.
@@ -42,7 +43,7 @@ pub enum Place {
     Resource(String),
     /// The first event of that name: its time, or one of its attributes.
     Event(String, Option<String>),
-    /// What a `*` stands for in the span's name.
+    /// What the first `*` stands for in the span's name.
     SpanName(Glob),
 }
 
@@ -81,14 +82,6 @@ pub enum InputCounts {
     Exclusive,
     /// As the provider counts.
     Raw,
-}
-
-/// A text with at most one `*`, which stands for anything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Glob {
-    before: String,
-    /// What stands behind the `*`; `None` where there is none.
-    behind: Option<String>,
 }
 
 /// What a field's values are.
@@ -199,38 +192,5 @@ impl Field {
 impl Default for Place {
     fn default() -> Self {
         Self::Attribute(String::new())
-    }
-}
-
-// === impl Glob ===
-
-impl Glob {
-    /// Reads a pattern; whatever follows a second `*` is taken as it stands.
-    pub fn new(text: &str) -> Self {
-        match text.split_once('*') {
-            Some((before, behind)) => Self { before: before.into(), behind: Some(behind.into()) },
-            None => Self { before: text.into(), behind: None },
-        }
-    }
-
-    /// The text itself, where it has no `*`.
-    pub fn whole(&self) -> Option<&str> {
-        self.behind.is_none().then_some(&self.before)
-    }
-
-    /// Whether the pattern fits all of `text`.
-    #[inline]
-    pub fn fits(&self, text: &str) -> bool {
-        self.capture(text).is_some()
-    }
-
-    /// What the `*` stands for when the pattern fits; nothing where it has none.
-    #[inline]
-    pub fn capture<'t>(&self, text: &'t str) -> Option<&'t str> {
-        let rest = text.strip_prefix(self.before.as_str())?;
-        match &self.behind {
-            Some(behind) => rest.strip_suffix(behind.as_str()),
-            None => rest.is_empty().then_some(rest),
-        }
     }
 }

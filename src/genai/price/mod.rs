@@ -12,7 +12,6 @@
 mod amount;
 mod calendar;
 mod genai_prices;
-mod glob;
 mod json;
 mod litellm;
 mod load;

@@ -11,7 +11,6 @@
 
 use super::amount::Rate;
 use super::calendar;
-use super::glob::Glob;
 use super::litellm::{Price, Row, keys};
 use super::providers::Provider;
 use super::spans::SpanRule;
@@ -19,6 +18,7 @@ use crate::clock::Nanos;
 use crate::config::section::{Section, item, suggest};
 use crate::config::tree::{Entry, Node, Value};
 use crate::config::{Problems, tree};
+use crate::genai::conventions::Glob;
 
 /// The files, in their order.
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl Overrides {
             section.problem_here("has no prices: must have models or spans");
         }
         section.finish();
-        self.rules.sort_by_key(|rule| !(rule.model.is_exact() && rule.provider.is_exact()));
+        self.rules.sort_by_key(|rule| !(rule.model.whole().is_some() && rule.provider.whole().is_some()));
         problems.or(())
     }
 
@@ -89,8 +89,8 @@ impl Overrides {
         let (provider, models) = (provider.to_lowercase(), models.map(|model| model.trim().to_lowercase()));
         let names = Provider::named(&provider).map(|provider| provider.names()).unwrap_or_default();
         let meant = |rule: &Rule| {
-            let by_name = rule.provider.holds(&provider) || names.iter().any(|name| rule.provider.holds(name));
-            by_name && models.iter().any(|model| !model.is_empty() && rule.model.holds(model))
+            let by_name = rule.provider.fits(&provider) || names.iter().any(|name| rule.provider.fits(name));
+            by_name && models.iter().any(|model| !model.is_empty() && rule.model.fits(model))
         };
         let mut rules = self.rules.iter().enumerate().skip(start);
         rules.find(|(_, rule)| meant(rule)).map(|(at, _)| at)
@@ -137,7 +137,8 @@ fn model<'n>(section: &mut Section<'n, '_>, node: &'n Node, path: String) -> Opt
     let clean = model.is_clean();
     let (provider, name) = (provider?, name?);
     let row = Row::of_prices(&format!("{provider}/{name}"), window, prices);
-    let rule = Rule { provider: Glob::new(&provider), model: Glob::new(&name), periods: Vec::new() };
+    let rule =
+        Rule { provider: Glob::in_lower_case(&provider), model: Glob::in_lower_case(&name), periods: Vec::new() };
     clean.then_some((rule, from, row))
 }
 

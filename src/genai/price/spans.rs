@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use super::PriceBook;
 use super::amount::{Rate, Ratio, Sum};
-use super::glob::Glob;
 use super::nouns::{Assumptions, Cost, Match, Priced, Source, Status};
 use super::overrides::effective_from;
 use crate::clock::{self, Nanos};
 use crate::config::section::Section;
 use crate::config::tree::{Node, Value};
+use crate::genai::conventions::Glob;
 use crate::otlp::keys::MAX_KEY;
 use crate::otlp::value::AnyValue;
 
@@ -53,13 +53,13 @@ impl SpanRule {
         let mut rule = section.of(node, path);
         let name = rule.string("name");
         let from = effective_from(&mut rule);
-        let span = rule.string("span").map(|span| Glob::new(&span));
+        let span = rule.string("span").map(|span| Glob::in_lower_case(&span));
         let mut attributes = rule.section("match");
         let mut matches = Vec::new();
         for entry in attributes.entries() {
             match &entry.node.value {
                 Value::Scalar(value) if (1..=MAX_KEY).contains(&entry.key.len()) => {
-                    matches.push((entry.key.as_str().into(), Glob::new(&value.text)));
+                    matches.push((entry.key.as_str().into(), Glob::in_lower_case(&value.text)));
                 }
                 _ => attributes.report_key(entry, format!("must be a text; a key has 1 to {MAX_KEY} bytes")),
             }
@@ -96,11 +96,11 @@ impl SpanRule {
     }
 
     fn is_for<'a>(&self, name: &str, value: &impl Fn(&str) -> Option<AnyValue<'a>>) -> bool {
-        let span = self.span.as_ref().is_none_or(|glob| glob.holds(&name.to_lowercase()));
+        let span = self.span.as_ref().is_none_or(|glob| glob.fits(&name.to_lowercase()));
         let held = |(key, glob): &(Box<str>, Glob)| match value(key) {
-            Some(AnyValue::Str(text)) => glob.holds(&text.to_lowercase()),
-            Some(AnyValue::Int(number)) => glob.holds(&number.to_string()),
-            Some(AnyValue::Bool(truth)) => glob.holds(if truth { "true" } else { "false" }),
+            Some(AnyValue::Str(text)) => glob.fits(&text.to_lowercase()),
+            Some(AnyValue::Int(number)) => glob.fits(&number.to_string()),
+            Some(AnyValue::Bool(truth)) => glob.fits(if truth { "true" } else { "false" }),
             _ => false,
         };
         span && self.matches.iter().all(held)

@@ -4,7 +4,7 @@ use any_value::Value::{BoolValue, IntValue, StringValue};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 
 use super::*;
-use crate::genai::account::{Billing, Ceiling, Sums, ToolCount};
+use crate::genai::account::{Billing, Ceiling, Pair, Sums, ToolCount};
 use crate::genai::stream::Outcome;
 
 /// Nanoseconds in a millisecond.
@@ -239,6 +239,30 @@ fn spans_that_are_each_others_ancestors_stand_in_nothing() {
     send(&mut world, &[&circle[..], &below].concat());
     let kin = kin(&mut world);
     assert_eq!(kin, [(1, None), (2, None), (3, None), (4, None), (5, Some(2)), (6, Some(4))]);
+}
+
+#[test]
+fn providers_go_with_their_own_regions_and_prompts_with_their_own_versions() {
+    let call = |ids, provider| {
+        let call = told("any", ids, (u64::from(ids.1) * 100, u64::from(ids.1) * 100 + 50)).session("keep");
+        call.with("gen_ai.operation.name", "chat").with("gen_ai.provider.name", provider)
+    };
+    let account = |more: Vec<Told>| {
+        let mut world = world();
+        let bedrock = call((1, 2, 1), "aws.bedrock").with("aws.region", "eu-west-1");
+        let bedrock = bedrock.with("gen_ai.prompt.name", "sup").count("gen_ai.prompt.version", 3);
+        let tool = search((1, 9, 1), (900, 910), "{}");
+        send(&mut world, &[vec![told("any", (1, 1, 0), (0, 1000)), bedrock, tool], more].concat());
+        judged(world).remove(0).account
+    };
+    let alone = account(vec![call((1, 3, 1), "aws.bedrock")]);
+    assert_eq!(alone.second_of_all(Pair::Region), Some("eu-west-1"), "a tool runs nowhere else");
+    assert_eq!(alone.told_by_all(Pair::Prompt), Some(("sup", "3")));
+    let instructed = call((1, 3, 1), "openai").with("gen_ai.system_instructions", "be nice");
+    let both = account(vec![instructed]);
+    assert_eq!((both.second_of_all(Pair::Region), both.told_by_all(Pair::Prompt)), (None, None));
+    let regions = ["aws.bedrock", "openai"].map(|provider| both.told_with(Pair::Region, provider));
+    assert_eq!((regions, both.told_with(Pair::Prompt, "sup")), ([Some("eu-west-1"), None], Some("3")));
 }
 
 /// How the calls of the only open session stand to one another, by their spans' numbers.

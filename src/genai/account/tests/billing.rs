@@ -1,6 +1,7 @@
 //! What is billed: every call once.
 
 use super::*;
+use crate::genai::tokens::Tokens;
 
 #[test]
 fn a_wrapper_is_billed_where_nothing_in_it_tells_of_usage() {
@@ -199,6 +200,72 @@ fn of_a_client_and_a_gateway_one_is_billed_and_the_first_token_is_told() {
     assert_eq!(tokens(&sums), (1, 1_010, 21));
     assert_eq!(billing, [Billing::Repeated, Billing::Nothing, Billing::Billed]);
     assert_eq!((sums.ttft_first, &sums.felt_ttft[..]), (Some(0.5), &[0.5][..]));
+}
+
+#[test]
+fn cached_input_is_of_the_input_also_where_that_is_not_told() {
+    let tokens_of = |input_uncached| Tokens {
+        input_uncached,
+        cache_read: 900,
+        cache_write: 80,
+        cache_write_1h: 20,
+        output_visible: Some(7),
+        ..Tokens::default()
+    };
+    let used = |input| Used::from(&tokens_of(input));
+    assert_eq!(used(None), Used { input: 1000, cache_read: 900, cache_write: 100, output: 7, reasoning: 0 });
+    assert_eq!(used(Some(50)).input, 1050);
+    let huge = Tokens { cache_read: u64::MAX, cache_write: u64::MAX, ..Tokens::default() };
+    assert_eq!((Used::from(&huge).input, Used::from(&huge).cache_read), (u32::MAX, u32::MAX));
+    let mut told = Told::default();
+    told.call(Call { used: used(None), has_usage: true, ..untold(0, 100) });
+    let sums = told.sums();
+    assert_eq!((sums.tokens.input, sums.tokens.cache_read, sums.tokens.total()), (1000, 900, 1007));
+    // It is no contradiction to another span that tells all of it.
+    told.call(Call { used: used(Some(50)), has_usage: true, scope: 2, ..untold(0, 100) });
+    assert_eq!(told.sums().llm_calls, 1);
+    told.call(Call { used: used(Some(60)), has_usage: true, scope: 3, ..untold(0, 100) });
+    assert_eq!(told.sums().llm_calls, 2, "which of the two is the same as the first is not known, but they are two");
+}
+
+#[test]
+fn calls_within_calls_are_two_where_neither_the_answers_nor_the_counts_are_the_same() {
+    let pair = |outer: Call, inner: Call| {
+        let mut told = Told::default();
+        let outer = told.call(Call { response_id: 8, ..outer });
+        told.within(outer, Call { scope: 2, ..inner });
+        tokens(&told.sums())
+    };
+    let (outer, other) = (llm(0, 1000, 1_000, 100), |call| Call { response_id: 9, ..call });
+    assert_eq!(
+        pair(outer, other(llm(10, 990, 50, 5))),
+        (2, 1_050, 105),
+        "a check of what was asked, by the same model"
+    );
+    assert_eq!(pair(outer, other(llm(10, 990, 1_000, 5))), (2, 2_000, 105));
+    assert_eq!(pair(outer, llm(10, 990, 50, 5)), (1, 50, 5), "one id alone is no contradiction");
+    assert_eq!(pair(outer, other(untold(10, 990))), (1, 1_000, 100), "nor are counts of one alone");
+    // A gateway gives its answers ids of its own, and may count in its own way.
+    assert_eq!(pair(outer, other(llm(10, 990, 1_000, 100))), (1, 1_000, 100));
+    assert_eq!(pair(outer, other(llm(10, 990, 1_020, 95))), (1, 1_020, 95));
+    assert_eq!(pair(llm(0, 1000, 8, 2), other(llm(10, 990, 9, 1))), (1, 9, 1));
+    assert_eq!(pair(outer, other(Call { model: 8, asked_model: 8, ..outer })), (1, 1_000, 100), "the gateway chose");
+    assert_eq!(pair(outer, other(llm(500, 1600, 1_000, 100))), (2, 2_000, 200), "half of it at another time");
+}
+
+#[test]
+fn a_call_that_began_after_the_one_it_stands_in_had_ended_is_another_one() {
+    let pair = |inner: Call| {
+        let mut told = Told::default();
+        let outer = told.call(Call { response_id: 8, ..llm(0, 1000, 300, 1) });
+        told.within(outer, Call { scope: 2, ..inner });
+        tokens(&told.sums())
+    };
+    let later = llm(2000, 3000, 300, 1);
+    assert_eq!(pair(later), (2, 600, 2), "for all that the counts are equal");
+    assert_eq!(pair(Call { response_id: 9, model: 8, asked_model: 8, ..later }), (2, 600, 2));
+    assert_eq!(pair(Call { response_id: 8, ..later }), (1, 300, 1), "but the same answer is the same call");
+    assert_eq!(pair(llm(900, 1600, 300, 1)), (1, 300, 1), "an answer may be read on after the call");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What is counted beside money: retries, tools, times, contexts, and what it all came to.
 
 use super::*;
+use crate::genai::facts::Facts;
 
-fn tool_call(tool: u16, at: u64, arguments: u64) -> Call {
+fn tool_call(tool: u32, at: u64, arguments: u64) -> Call {
     Call { tool, request: arguments, ..of(Operation::Tool, at, at + 5) }
 }
 
@@ -93,7 +94,7 @@ fn tools_are_counted_by_name_with_their_failures() {
     told.call(Call { failed: true, ..tool_call(mail, 40, 9) });
     told.call(tool_call(delete, 50, 9));
     told.call(tool_call(NO_NAME, 60, 0));
-    let irreversible = [Glob::new("send_*"), Glob::new("delete")];
+    let irreversible = [Glob::new("s*_m*l"), Glob::new("delete")];
     let (sums, _) = told.close_in(&Frame { turns: &[0], irreversible: &irreversible, ..Frame::default() });
     assert_eq!((sums.tool_calls, sums.tool_failures, sums.irreversible_calls), (7, 2, 2));
     assert_eq!(sums.of_tool("search"), ToolCount { calls: 4, failures: 1 });
@@ -102,6 +103,27 @@ fn tools_are_counted_by_name_with_their_failures() {
     assert_eq!(sums.failed_tools.iter().map(|name| &**name).collect::<Vec<_>>(), ["search", "send_mail"]);
     assert_eq!(sums.by_tool.len(), sums.names.tools.len());
     assert_eq!(sums.llm_calls, 0);
+}
+
+#[test]
+fn of_any_number_of_tools_each_is_counted_for_itself() {
+    let mut told = Told::default();
+    let names: Vec<String> =
+        (0..3000).map(|n| if n % 500 == 0 { format!("send_{n}") } else { format!("t{n}") }).collect();
+    for (at, name) in (0..).zip(&names) {
+        let tool = told.tool(name);
+        told.call(Call { failed: at == 2999, ..tool_call(tool, at * 10, 7) });
+    }
+    let last = told.tool("t2999");
+    told.call(tool_call(last, 40_000, 7));
+    let irreversible = [Glob::new("send_*")];
+    let (sums, _) = told.close_as_it_is(&Frame { turns: &[0], irreversible: &irreversible, ..Frame::default() });
+    assert_eq!((sums.tool_calls, sums.irreversible_calls, sums.tool_failures), (3001, 6, 1));
+    assert_eq!((sums.repeated_tool_calls, sums.longest_tool_run), (1, 2), "only the last one was asked twice");
+    assert_eq!(sums.failed_tools, [Arc::from("t2999")]);
+    assert_eq!(sums.of_tool("t2999"), ToolCount { calls: 2, failures: 1 });
+    assert_eq!(sums.of_tool("send_2500"), ToolCount { calls: 1, failures: 0 });
+    assert_eq!((sums.names.tools.len(), sums.by_tool.len()), (3000, 3000));
 }
 
 #[test]
@@ -219,7 +241,7 @@ fn times_are_those_of_calls_and_what_a_turn_was_felt_to_wait() {
     let mut told = Told::default();
     told.in_turn(0, timed(1_000, 0.5, 1.0));
     told.in_turn(0, timed(3_000, 0.25, 0.75));
-    told.in_turn(1, timed(10_000, f32::NAN, f32::INFINITY));
+    told.in_turn(1, timed(10_000, f64::NAN, f64::INFINITY));
     told.in_turn(2, timed(20_000, 2.0, 3.0));
     let turns = [500 * MS, 10_000 * MS, 30_000 * MS];
     let (sums, _) = told.close_in(&Frame { turns: &turns, ..Frame::default() });
@@ -227,6 +249,25 @@ fn times_are_those_of_calls_and_what_a_turn_was_felt_to_wait() {
     assert_eq!((sums.felt_ttft[0], sums.felt_ttft[1].is_nan(), sums.felt_ttft[2]), (2.75, true, 0.0));
     assert_eq!(sums.felt_ttft_max(), Some(2.75), "of the last call of its turn");
     assert_eq!(Told::default().sums().felt_ttft_max(), None);
+}
+
+#[test]
+fn times_are_those_that_were_told_to_the_last_digit() {
+    for (ttft, ttc) in [(0.1, 0.3), (0.000_000_001, 86_399.999_999_999), (1.1, 123_456.789)] {
+        let facts = Facts { operation: Operation::Llm, ttft: Some(ttft), ttc: Some(ttc), ..Facts::NOTHING };
+        let call = facts.call();
+        assert_eq!((call.first_token(), call.completion()), (Some(ttft), Some(ttc)));
+        let mut told = Told::default();
+        told.call(call);
+        let sums = told.sums();
+        assert_eq!((sums.ttft_first, sums.ttft_max, sums.ttc_max), (Some(ttft), Some(ttft), Some(ttc)));
+        // Ceilings are rounded up, and nothing else is: what is there to be read is read.
+        let (mut share, mut ceilings) = (Share::NOTHING, Ceilings::default());
+        share.take_usage(&call);
+        ceilings.add(&share);
+        assert!(ceilings.of(Ceiling::FirstToken) >= ttft && ceilings.of(Ceiling::Completion) >= ttc, "{ceilings:?}");
+    }
+    assert_eq!(Facts::NOTHING.call().first_token(), None);
 }
 
 #[test]

@@ -80,6 +80,19 @@ fn any_number_of_calls_may_run_at_once() {
 }
 
 #[test]
+fn any_number_of_tools_may_be_called_among_any_number_of_models() {
+    let mut told = Told::default();
+    for at in 0..MANY as u64 {
+        let tool = told.tool(&format!("tool {at}"));
+        named(&mut told.account, NameKind::Model, &format!("model {at}"));
+        told.call(Call { tool, request: 5, ..of(Operation::Tool, at * 10, at * 10 + 5) });
+    }
+    let (sums, _) = close(told);
+    assert_eq!((sums.tool_calls, sums.repeated_tool_calls, sums.names.tools.len()), (MANY as u32, 0, MANY));
+    assert_eq!(sums.names.models.len(), MAX_NAMES);
+}
+
+#[test]
 fn any_number_of_spans_may_have_one_id() {
     let mut told = Told::default();
     for at in 0..MANY as u32 {
@@ -91,7 +104,7 @@ fn any_number_of_spans_may_have_one_id() {
 
 #[test]
 fn numbers_without_sense_do_no_harm() {
-    let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, -0.0, f32::MIN_POSITIVE];
+    let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, -0.0, f64::MIN_POSITIVE];
     let mut told = Told::default();
     for (at, (ttft, ttc)) in odd.iter().flat_map(|one| odd.map(|other| (*one, other))).enumerate() {
         let (start, end) = if at % 2 == 0 { (u64::MAX, 0) } else { (0, u64::MAX) };
