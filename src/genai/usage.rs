@@ -10,11 +10,12 @@ use crate::otlp::span::SpanView;
 impl<'a> Facts<'a> {
     /// What the price book wants to know of the call.
     pub fn usage(&self) -> Usage<'a> {
+        let [response_model, request_model] = self.told_models;
         Usage {
             provider: self.provider,
             server_address: self.server,
-            response_model: self.response_model,
-            request_model: self.request_model,
+            response_model,
+            request_model,
             service_tier: self.service_tier,
             region: self.region,
             at: self.start,
@@ -110,7 +111,14 @@ mod tests {
     }
 
     fn facts(model: &'static str, tokens: Option<tokens::Tokens>, cost: Option<f64>) -> Facts<'static> {
-        Facts { operation: Operation::Llm, provider: "openai", response_model: model, tokens, cost, ..Facts::NOTHING }
+        Facts {
+            operation: Operation::Llm,
+            provider: "openai",
+            told_models: [model, ""],
+            tokens,
+            cost,
+            ..Facts::NOTHING
+        }
     }
 
     fn used(input: Option<u64>, output: Option<u64>) -> Option<tokens::Tokens> {
