@@ -18,7 +18,7 @@ pub(super) struct Found {
 /// What is known of the prices of a provider's model, before the time and the counts of a call.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Resolved {
-    /// The first of the user's own rules that is for it.
+    /// The place of the first of the user's own rules that is for it.
     pub(super) rule: Option<usize>,
     /// The book, by its place, and the row.
     pub(super) row: Option<(usize, Found)>,

@@ -169,7 +169,7 @@ impl PriceBook {
     fn own_row(&self, resolved: &Resolved, usage: &Usage<'_>) -> Option<&litellm::Row> {
         let mut at = resolved.rule?;
         loop {
-            if let Some(row) = self.overrides.rules.get(at)?.at(usage.at) {
+            if let Some(row) = self.overrides.at(at)?.at(usage.at) {
                 return Some(row);
             }
             let models = [usage.response_model, usage.request_model];

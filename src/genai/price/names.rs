@@ -68,6 +68,23 @@ pub(super) fn forms(model: &str, provider: Option<&Provider>) -> Vec<Form> {
     forms
 }
 
+/// The names that the user's own prices may have for a model: as it was told, without its provider's name, and the end of
+/// its path. Nothing that was told of it is dropped otherwise: `us.` and dates are prices of their own.
+pub(super) fn told(model: &str, provider: Option<&Provider>) -> Vec<String> {
+    let whole = model.trim().to_lowercase();
+    if whole.is_empty() || whole.len() > MAX_NAME {
+        return Vec::new();
+    }
+    let own = provider.map_or(whole.as_str(), |provider| without_provider(&whole, provider));
+    let end = tail(own, provider.map_or(Naming::Plain, |provider| provider.naming));
+    let mut names = vec![own.to_owned(), end.to_owned()];
+    names.dedup();
+    if own != whole {
+        names.push(whole);
+    }
+    names
+}
+
 /// Without the provider's own name before it: `openai/gpt-4o` at OpenAI.
 fn without_provider<'a>(model: &'a str, provider: &Provider) -> &'a str {
     match model.split_once('/') {

@@ -216,8 +216,9 @@ impl Provider {
     }
 
     /// All its names.
-    pub(super) fn names(&self) -> &'static [&'static str] {
-        self.names
+    pub(super) fn all_names(&self) -> impl Iterator<Item = &'static str> {
+        let family = (self.naming == Naming::Google).then_some("google");
+        self.names.iter().chain(self.prefixes).copied().chain(family)
     }
 
     /// Whether that is one of its names.
