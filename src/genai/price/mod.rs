@@ -136,7 +136,8 @@ impl PriceBook {
     pub fn price(&self, usage: &Usage<'_>) -> Priced<'_> {
         let resolved = self.resolve(usage);
         if let Some(row) = self.own_row(&resolved, usage) {
-            let found = self.found(Source::Override, Match::Override, &row.key, row.context_window);
+            let window = row.context_window.or_else(|| self.window(&resolved));
+            let found = self.found(Source::Override, Match::Override, &row.key, window);
             return self.finish(found, usage, |call| row.rates(call));
         }
         let Some((at, row)) = resolved.row else {
@@ -174,6 +175,15 @@ impl PriceBook {
             }
             let models = [usage.response_model, usage.request_model];
             at = self.overrides.find(at + 1, lookup::provider(usage), models)?;
+        }
+    }
+
+    /// Most input tokens that a book says the model takes.
+    fn window(&self, resolved: &Resolved) -> Option<u64> {
+        let (edition, found) = resolved.row?;
+        match &self.editions.get(edition)?.contents {
+            Contents::Litellm(book) => book.rows.get(found.row as usize)?.context_window,
+            Contents::Genai(book) => book.models.get(found.row as usize)?.context_window,
         }
     }
 

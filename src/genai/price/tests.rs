@@ -212,6 +212,24 @@ fn own_prices_go_before_all_books_from_their_day_on() {
 }
 
 #[test]
+fn an_own_price_leaves_the_context_window_that_a_book_knows() {
+    let directory = tempfile::tempdir().unwrap();
+    let own = directory.path().join("own.yaml");
+    let text = "models:\n  - {provider: openai, model: 'gpt-4o*', input_cost_per_token: 1e-06}\n  \
+                - {provider: openai, model: o3, max_input_tokens: 5000, input_cost_per_token: 1e-06}\n";
+    fs::write(&own, text).unwrap();
+    let [litellm, genai] = both();
+    let book = PriceBook::load(&[litellm, BookFile::File(own), genai]).unwrap();
+    let window = |model| {
+        let priced = book.price(&call("openai", model, 1, 0));
+        assert_eq!(priced.source, Some(Source::Override));
+        priced.context_window
+    };
+    assert_eq!(window("gpt-4o-mini"), BOOK.price(&call("openai", "gpt-4o-mini", 1, 0)).context_window);
+    assert_eq!([window("gpt-4o-mini"), window("o3"), window("gpt-4o-of-mine")], [Some(128_000), Some(5000), None]);
+}
+
+#[test]
 fn what_was_remembered_gives_the_same_and_is_bounded() {
     let book = PriceBook::load(&[BookFile::Embedded(Source::Litellm)]).unwrap();
     let first = book.price(&call("openai", "gpt-4o", 7, 7)).cost;
