@@ -193,6 +193,49 @@ fn a_span_costs_what_price_says_by_whatever_names_its_provider_and_its_model_go(
 }
 
 #[test]
+fn own_prices_are_for_the_same_models_on_spans_as_in_records() {
+    let counts: &[(&str, u64)] = &[("input_tokens", 1_000_000), ("output_tokens", 0)];
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("own.yaml");
+    let arn = "arn:aws:bedrock:us-east-1:123:application-inference-profile/abcd";
+    let text = format!(
+        "models:\n  - {{provider: openai, model: gpt-4o, input_cost_per_token: 3e-06}}\n  \
+         - {{provider: bedrock, model: '{arn}', input_cost_per_token: 7e-06}}\n"
+    );
+    fs::write(&path, text).unwrap();
+    let own = ["--book", path.to_str().unwrap()];
+    let calls = [
+        ("openai", "openai/gpt-4o", counts),
+        ("", "openai/gpt-4o", counts),
+        ("openai", "gpt-4o-2024-08-06", counts),
+        ("openrouter", "openai/gpt-4o", counts),
+        ("aws.bedrock", arn, counts),
+        ("aws.bedrock", "abcd", counts),
+    ];
+    let of_spans = inspected(&own, &calls);
+    assert_eq!(of_spans, told(&own, &calls));
+    let costs: Vec<Option<&str>> = of_spans.iter().map(|[_, cost, _]| cost.as_str()).collect();
+    assert_eq!(costs, [Some("3"), Some("3"), Some("2.5"), Some("2.5"), Some("7"), None]);
+}
+
+#[test]
+fn counts_that_contradict_each_other_have_no_cost_on_spans_either() {
+    let counts = |part: &'static str, count| -> &'static [(&'static str, u64)] {
+        Vec::leak(vec![("input_tokens", 1000), ("output_tokens", 100), (part, count)])
+    };
+    let calls = [
+        ("openai", "o3", counts("reasoning.output_tokens", 500)),
+        ("openai", "o3", counts("reasoning.output_tokens", 100)),
+        ("openai", "gpt-4o-audio-preview", counts("audio.input_tokens", 1001)),
+        ("openai", "gpt-4o-audio-preview", counts("audio.input_tokens", 1000)),
+    ];
+    let of_spans = inspected(&[], &calls);
+    assert_eq!(of_spans, told(&[], &calls));
+    let said: Vec<_> = of_spans.iter().map(|[status, cost, _]| (status.as_str().unwrap(), cost.is_null())).collect();
+    assert_eq!(said, [("invalid_usage", true), ("ok", false), ("invalid_usage", true), ("ok", false)]);
+}
+
+#[test]
 fn a_bad_line_is_named_and_the_others_are_priced() {
     let long = format!("{{\"id\": \"{}\"}}", "x".repeat(2 << 20));
     let input = format!(

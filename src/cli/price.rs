@@ -8,9 +8,7 @@ use serde_json::{Map, Value};
 use super::{Exit, complain};
 use crate::genai::conventions::Conventions;
 use crate::genai::names::Names;
-use crate::genai::price::{
-    BookFile, Inclusive, PriceBook, Priced, SNAPSHOT_DATE, Source, Status, Tokens, Usage, moment,
-};
+use crate::genai::price::{BookFile, Inclusive, PriceBook, Priced, SNAPSHOT_DATE, Source, Tokens, Usage, moment};
 
 /// Price usage records: JSON lines from standard input to standard output
 ///
@@ -169,19 +167,15 @@ fn price_line(book: &PriceBook, names: &Names, line: &[u8]) -> Result<String, (V
     if either.is_empty() {
         return Err(bad("names no model".into()));
     }
-    let mut invalid = false;
     if let Some(counts) = record.get("usage").filter(|usage| !usage.is_null()) {
-        invalid = !count(counts, &mut usage).map_err(bad)?;
+        count(counts, &mut usage).map_err(bad)?;
     }
-    let mut priced = book.price(&usage);
-    if invalid {
-        priced = Priced { status: Status::InvalidUsage, cost: None, ..priced };
-    }
+    let priced = book.price(&usage);
     Ok(answer(&id, priced.status.name(), &priced))
 }
 
-/// Reads what was used. False when parts are more than their whole.
-fn count(counts: &Value, usage: &mut Usage<'_>) -> Result<bool, String> {
+/// Reads what was used.
+fn count(counts: &Value, usage: &mut Usage<'_>) -> Result<(), String> {
     let Value::Object(counts) = counts else { return Err("usage is no object".into()) };
     if let Some(unknown) = counts.keys().find(|key| !COUNTS.contains(&key.as_str())) {
         return Err(format!("usage.{unknown:.40} is unknown, known are {}", COUNTS.join(", ")));
@@ -205,11 +199,11 @@ fn count(counts: &Value, usage: &mut Usage<'_>) -> Result<bool, String> {
     usage.web_searches = of("web_searches")?;
     usage.rerank_queries = of("rerank_queries")?;
     let of_tokens = |key: &String| !["web_searches", "rerank_queries"].contains(&key.as_str());
-    if !counts.keys().any(of_tokens) {
-        return Ok(true);
+    if counts.keys().any(of_tokens) {
+        usage.tokens = Tokens::from_inclusive(&inclusive);
+        usage.contradictory = usage.tokens.is_none();
     }
-    usage.tokens = Tokens::from_inclusive(&inclusive);
-    Ok(usage.tokens.is_some())
+    Ok(())
 }
 
 fn region(record: &Map<String, Value>) -> Result<&str, String> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::facts::{Facts, Operation};
-use super::price::{Assumptions, Attodollars, Cost, PriceBook, Priced, Status, Tokens, Usage};
+use super::price::{Assumptions, Attodollars, Cost, Inclusive, PriceBook, Priced, Status, Tokens, Usage};
 use super::tokens;
 use crate::otlp::span::SpanView;
 
@@ -11,6 +11,7 @@ impl<'a> Facts<'a> {
     /// What the price book wants to know of the call.
     pub fn usage(&self) -> Usage<'a> {
         let [response_model, request_model] = self.told_models;
+        let tokens = self.tokens.as_ref().map(disjoint);
         Usage {
             provider: self.provider,
             server_address: self.server,
@@ -19,7 +20,8 @@ impl<'a> Facts<'a> {
             service_tier: self.service_tier,
             region: self.region,
             at: self.start,
-            tokens: self.tokens.as_ref().map(disjoint),
+            tokens: tokens.flatten(),
+            contradictory: tokens == Some(None),
             ..Usage::default()
         }
     }
@@ -52,31 +54,25 @@ pub fn price_by_attributes<'b>(book: &'b PriceBook, span: &SpanView<'_>) -> Opti
     })
 }
 
-/// Tokens in the buckets of the price book: sound and pictures apart. They are counted among the rest, as far as they are
-/// no more than that: what came from a cache is not told apart.
-fn disjoint(tokens: &tokens::Tokens) -> Tokens {
-    let apart = |whole: Option<u64>, sound: u64, pictures: u64| {
-        let whole = whole.unwrap_or(0);
-        let sound = sound.min(whole);
-        let pictures = pictures.min(whole - sound);
-        (whole - sound - pictures, sound, pictures)
-    };
-    let (input_uncached, input_audio, input_image) =
-        apart(tokens.input_uncached, tokens.audio_input, tokens.image_input);
-    let (output, output_audio, output_image) = apart(tokens.output_visible, tokens.audio_output, tokens.image_output);
-    Tokens {
-        input_uncached,
-        input_audio,
-        input_image,
+/// Tokens in the buckets of the price book: sound and pictures apart. `None` where they contradict each other.
+fn disjoint(tokens: &tokens::Tokens) -> Option<Tokens> {
+    let written = tokens.cache_write.saturating_add(tokens.cache_write_1h);
+    // Of a whole that is not told, parts of sound and pictures tell nothing, and the others are all that is known.
+    let of_input = |part| if tokens.input_uncached.is_some() { part } else { 0 };
+    let of_output = |part| if tokens.output_visible.is_some() { part } else { 0 };
+    let counts = Inclusive {
+        input: tokens.input().unwrap_or(tokens.cache_read.saturating_add(written)),
+        output: tokens.output().unwrap_or(tokens.reasoning),
         cache_read: tokens.cache_read,
-        cache_write_5m: tokens.cache_write,
+        cache_write: written,
         cache_write_1h: tokens.cache_write_1h,
-        output,
         reasoning: tokens.reasoning,
-        output_audio,
-        output_image,
-        ..Tokens::default()
-    }
+        input_audio: of_input(tokens.audio_input),
+        output_audio: of_output(tokens.audio_output),
+        input_image: of_input(tokens.image_input),
+        output_image: of_output(tokens.image_output),
+    };
+    Tokens::from_inclusive(&counts).filter(|_| !tokens.contradictory)
 }
 
 /// What the span should tell and does not. Only language models have an output.
@@ -140,7 +136,28 @@ mod tests {
             Some(tokens::Tokens { audio_input, cache_read: 10, ..used })
         };
         assert_eq!(said(&facts("m", tokens(100), None)), (Status::Ok, "0.010901".into(), vec![]));
-        assert_eq!(said(&facts("m", tokens(5000), None)), (Status::Ok, "0.100001".into(), vec![]));
+        // More than what came from no cache: the others did.
+        assert_eq!(said(&facts("m", tokens(1005), None)), (Status::Ok, "0.100001".into(), vec![]));
+    }
+
+    #[test]
+    fn counts_that_contradict_each_other_have_no_cost() {
+        let base = used(Some(1000), Some(100)).unwrap();
+        for wrong in [
+            tokens::Tokens { contradictory: true, ..base },
+            tokens::Tokens { audio_input: 1001, ..base },
+            tokens::Tokens { audio_input: 600, image_input: 600, ..base },
+            tokens::Tokens { audio_output: 101, ..base },
+        ] {
+            assert_eq!(
+                said(&facts("m", Some(wrong), None)),
+                (Status::InvalidUsage, String::new(), vec![]),
+                "{wrong:?}"
+            );
+        }
+        // What is not told contradicts nothing.
+        let untold = tokens::Tokens { input_uncached: None, audio_input: 5, cache_read: 10, ..base };
+        assert_eq!(said(&facts("m", Some(untold), None)).0, Status::Partial);
     }
 
     #[test]

@@ -202,6 +202,9 @@ impl PriceBook {
 
     /// With what was used, at a row's prices.
     fn finish<'b>(&self, found: Priced<'b>, usage: &Usage<'_>, rates: impl Fn(&Call<'_>) -> Rates) -> Priced<'b> {
+        if usage.contradictory {
+            return Priced { status: Status::InvalidUsage, ..found };
+        }
         let nothing = usage.web_searches == 0 && usage.rerank_queries == 0;
         let Some(tokens) = usage.tokens.or((!nothing).then_some(Tokens::default())) else {
             return Priced { status: Status::NoUsage, ..found };
