@@ -219,6 +219,22 @@ fn own_prices_are_for_the_same_models_on_spans_as_in_records() {
 }
 
 #[test]
+fn own_prices_of_a_model_go_before_those_of_spans_and_both_before_the_books() {
+    let counts: &[(&str, u64)] = &[("input_tokens", 1_000_000), ("output_tokens", 0)];
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("own.yaml");
+    let text = "models: [{provider: openai, model: gpt-4o, input_cost_per_token: 3e-06}]\n\
+                spans: [{name: by time, match: {gen_ai.operation.name: chat}, per_second: 8}]\n";
+    fs::write(&path, text).unwrap();
+    let calls =
+        [("openai", "gpt-4o", counts), ("openai", "gpt-4.1", counts), ("vllm", "qwen3", counts), ("acme", "x", &[])];
+    let said = inspected(&["--book", path.to_str().unwrap()], &calls);
+    let said: Vec<_> = said.iter().map(|said| said.each_ref().map(|text| text.as_str().unwrap_or_default())).collect();
+    let by_time = ["ok", "4", "by time"];
+    assert_eq!(said, [["ok", "3", "openai/gpt-4o"], by_time, by_time, by_time]);
+}
+
+#[test]
 fn counts_that_contradict_each_other_have_no_cost_on_spans_either() {
     let counts = |part: &'static str, count| -> &'static [(&'static str, u64)] {
         Vec::leak(vec![("input_tokens", 1000), ("output_tokens", 100), (part, count)])

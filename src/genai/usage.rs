@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::facts::{Facts, Operation};
-use super::price::{Assumptions, Attodollars, Cost, Inclusive, PriceBook, Priced, Status, Tokens, Usage};
+use super::price::{Assumptions, Attodollars, Cost, Inclusive, PriceBook, Priced, Source, Status, Tokens, Usage};
 use super::tokens;
 use crate::otlp::span::SpanView;
 
@@ -27,12 +27,31 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// What a call costs.
+/// What a span costs, for all who ask; `facts` is what it says of models.
+///
+/// A call of a model is priced by the user's own price of its model, else by one of spans that is for it, else by the books.
+/// Anything else is priced by an own price of spans, and where there is none but tokens are told, as a call. `None` where it
+/// is neither.
+pub fn price<'b>(book: &'b PriceBook, span: &SpanView<'_>, facts: Option<&Facts<'_>>) -> Option<Priced<'b>> {
+    let of_span = || price_by_attributes(book, span);
+    let Some(facts) = facts.filter(|facts| facts.operation.is_model_call() || facts.tokens.is_some()) else {
+        return of_span();
+    };
+    let of_model = price_facts(book, facts);
+    let by_own = of_model.source == Some(Source::Override) && of_model.status.has_cost();
+    if by_own && facts.operation.is_model_call() {
+        return Some(of_model);
+    }
+    let of_span = of_span().map(|priced| Priced { context_window: of_model.context_window, ..priced });
+    of_span.or(Some(of_model))
+}
+
+/// What a call costs by its model.
 ///
 /// Of a call whose output (or input) is not told, the rest is priced: [`Status::Partial`], with the assumption. Where no
 /// book has a price, the cost is what the span itself tells: [`Status::Reported`]. A cost of zero that is told says nothing,
 /// because senders tell it of models that they do not know; nor does one of what ran on the user's own machine.
-pub fn price_facts<'b>(book: &'b PriceBook, facts: &Facts<'_>) -> Priced<'b> {
+fn price_facts<'b>(book: &'b PriceBook, facts: &Facts<'_>) -> Priced<'b> {
     let mut priced = book.price(&facts.usage());
     match priced.status {
         Status::UnknownModel | Status::NoPrice | Status::NoUsage => reported(facts).unwrap_or(priced),
@@ -47,7 +66,7 @@ pub fn price_facts<'b>(book: &'b PriceBook, facts: &Facts<'_>) -> Priced<'b> {
     }
 }
 
-/// What a span costs by the user's own prices of spans. `None` when none is for it.
+/// What a span costs by the user's own prices of spans, whatever else it is. `None` when none is for it.
 pub fn price_by_attributes<'b>(book: &'b PriceBook, span: &SpanView<'_>) -> Option<Priced<'b>> {
     book.price_span(span.name, span.start, Duration::from_nanos(span.duration()), |key| {
         span.attributes().find(|attribute| attribute.key == key).map(|attribute| attribute.value)
