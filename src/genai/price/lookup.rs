@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128_with_seed};
 pub(super) struct Found {
     pub(super) row: u32,
     pub(super) matched: Match,
-    /// Whether the row is one of the provider that was named.
+    /// Whether the row is one of the provider that was named; nobody was where it is not.
     pub(super) provider_known: bool,
 }
 

@@ -279,7 +279,7 @@ impl Assumptions {
     pub const TIER_MISSING: Self = Self(1);
     /// Some of what was used has no price; the cost is without it.
     pub const UNIT_UNPRICED: Self = Self(2);
-    /// The provider was not named, or by no name that is known; the model's name is in the book as it is.
+    /// The provider was not named; the model's name is in the book as it is.
     pub const PROVIDER_UNKNOWN: Self = Self(4);
     /// The output was not told; the cost is that of the input.
     pub const OUTPUT_UNKNOWN: Self = Self(8);

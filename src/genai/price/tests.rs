@@ -123,6 +123,14 @@ fn no_provider_is_priced_by_another_ones_row() {
     for provider in ["anthropic", "groq", "mistral_ai"] {
         assert_eq!(BOOK.price(&call(provider, "gpt-4o", 1, 1)).status, Status::UnknownModel, "{provider}");
     }
+    // Nor one that no table knows, nor one that has other rows.
+    let others = [("acme", "gpt-4o"), ("acme", "deepseek/deepseek-chat"), ("huggingface", "deepseek-chat")];
+    for (provider, model) in others.into_iter().chain([("sagemaker", "gpt-4o"), ("Acme", "openrouter/openai/gpt-4o")]) {
+        let priced = BOOK.price(&call(provider, model, 1, 1));
+        assert_eq!((priced.status, priced.cost), (Status::UnknownModel, None), "{provider} {model}");
+    }
+    let own = BOOK.price(&call("databricks", "databricks-claude-sonnet-4-5", 1, 1));
+    assert_eq!(own.price_key, "databricks/databricks-claude-sonnet-4-5");
     let azure = BOOK.price(&call("azure.ai.openai", "gpt-4o", 1, 1));
     assert_eq!(azure.price_key, "azure/gpt-4o");
     // What is resold is declared by the book: Azure's rows in genai-prices are OpenAI's.
