@@ -291,6 +291,23 @@ fn a_file_that_is_corrupt_or_has_shrunk_is_refused_with_its_path_and_the_old_boo
 
 #[test]
 fn rows_that_cannot_be_read_are_left_out_and_counted() {
+#[test]
+fn output_without_input_has_a_price_where_prices_come_in_ranges_of_input() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("prices.json");
+    let range = |above, most, price| {
+        format!(
+            "{{\"range\": [{above}, {most}], \"input_cost_per_token\": {price}, \"output_cost_per_token\": {price}}}"
+        )
+    };
+    let ranges = [range(1000, 2000, "3e-6"), range(0, 1000, "1e-6")].join(", ");
+    fs::write(&path, format!("{{\"m\": {{\"litellm_provider\": \"openai\", \"tiered_pricing\": [{ranges}]}}}}"))
+        .unwrap();
+    let book = PriceBook::load(&[BookFile::File(path)]).unwrap();
+    let cost = |input, output| book.price(&call("openai", "m", input, output)).cost.unwrap().total.to_string();
+    assert_eq!([cost(0, 1_000_000), cost(1000, 0), cost(1001, 0), cost(3000, 0)], ["1", "0.001", "0.003003", "0.009"]);
+}
+
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("prices.json");
     let bad = "\"bad\": {\"litellm_provider\": \"openai\", \"input_cost_per_token\": -1}, \
