@@ -270,8 +270,10 @@ fn a_file_that_is_corrupt_or_has_shrunk_is_refused_with_its_path_and_the_old_boo
     for (text, wanted) in [
         (rows(49).into_bytes(), "has 49 prices, it had 100; less than 50 % is refused"),
         (rows(100)[..2000].to_owned().into_bytes(), "is not JSON: EOF while parsing"),
-        (b"{}".to_vec(), "is no price book of LiteLLM's"),
-        (b"[]".to_vec(), "is no genai-prices data"),
+        (b"{}".to_vec(), "is no price book of LiteLLM's: it has no models"),
+        (b"{\"sample_spec\": 5}".to_vec(), "is no price book of LiteLLM's: it has no models"),
+        (b"[]".to_vec(), "is no genai-prices data: it has no models"),
+        (b"[{\"id\": \"a\", \"models\": [{}]}]".to_vec(), "1 models cannot be read, the first is a: a model has no id"),
         (b"[{\"id\": 5}]".to_vec(), "a provider has no id"),
         (b"{\"a\": 5, \"b\": {\"litellm_provider\": \"x\", \"input_cost_per_token\": -1}}".to_vec(), "a: is no object"),
         (b"{\"a\": \xff}".to_vec(), "is no UTF-8 at byte 6"),
@@ -290,8 +292,6 @@ fn a_file_that_is_corrupt_or_has_shrunk_is_refused_with_its_path_and_the_old_boo
 }
 
 #[test]
-fn rows_that_cannot_be_read_are_left_out_and_counted() {
-#[test]
 fn output_without_input_has_a_price_where_prices_come_in_ranges_of_input() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("prices.json");
@@ -308,6 +308,8 @@ fn output_without_input_has_a_price_where_prices_come_in_ranges_of_input() {
     assert_eq!([cost(0, 1_000_000), cost(1000, 0), cost(1001, 0), cost(3000, 0)], ["1", "0.001", "0.003003", "0.009"]);
 }
 
+#[test]
+fn rows_that_cannot_be_read_are_left_out_and_counted() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("prices.json");
     let bad = "\"bad\": {\"litellm_provider\": \"openai\", \"input_cost_per_token\": -1}, \
