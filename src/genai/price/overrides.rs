@@ -27,6 +27,8 @@ pub(super) struct Overrides {
     /// Exact ones before those with a `*`, else in the order of the file.
     pub(super) rules: Vec<Rule>,
     pub(super) spans: Vec<SpanRule>,
+    /// Each file, and how many entries it has.
+    pub(super) files: Vec<(Box<str>, usize)>,
 }
 
 /// The prices of some models.
@@ -66,6 +68,7 @@ impl Overrides {
             section.problem_here("has no prices: must have models or spans");
         }
         section.finish();
+        self.files.push((name.into(), models.len() + spans.len()));
         self.rules.sort_by_key(|rule| !(rule.model.is_exact() && rule.provider.is_exact()));
         problems.or(())
     }
