@@ -56,9 +56,9 @@ async fn what_runs_on_own_machines_and_tools_that_tell_tokens_cost_what_own_pric
     };
     assert_eq!(cost("rerank bge"), (Some(0.0012), "ok".into(), "reranker".into()));
     assert_eq!(cost("search"), (Some(0.01), "ok".into(), "web search".into()));
-    assert_eq!(cost("chat"), (None, "self_hosted".into(), String::new()));
+    assert_eq!(cost("chat"), (Some(0.00008), "ok".into(), "own GPUs".into()));
     let root = &received.iter().find(|it| it.span.name == "root").unwrap().span;
-    assert_eq!(value(root, "tailsieve.session.cost_usd"), Some(&Value::DoubleValue(0.0112)));
+    assert_eq!(value(root, "tailsieve.session.cost_usd"), Some(&Value::DoubleValue(0.01128)));
     assert_eq!(sieve.stop().await.code, Some(0));
 }
 
