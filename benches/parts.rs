@@ -25,7 +25,7 @@ use tailsieve::expr::Compiler;
 use tailsieve::flow::{Reason, Receipt, Session, SessionKey, Turn, TurnRoot};
 use tailsieve::genai::conventions::Conventions;
 use tailsieve::genai::price::{PriceBook, Prices};
-use tailsieve::genai::usage::price_facts;
+use tailsieve::genai::usage;
 use tailsieve::log::{Log, Record, RecordKind};
 use tailsieve::otlp::fields::{request, resource_spans, scope_spans};
 use tailsieve::otlp::join::{Piece, join};
@@ -162,7 +162,8 @@ fn walking(c: &mut Criterion) {
             let mut priced = 0;
             walk(black_box(&body), &lens.keys, |visit| {
                 let facts = lens.fact_keys.usage(visit);
-                priced += u32::from(facts.is_some_and(|facts| price_facts(&book, &facts).cost.is_some()));
+                let price = usage::price(&book, &visit.span, facts.as_ref());
+                priced += u32::from(price.is_some_and(|priced| priced.cost.is_some()));
             })
             .unwrap();
             priced

@@ -34,6 +34,34 @@ async fn start(books: &[&PathBuf], interval: &str, backend: &Backend) -> Sieve {
     sieve::new().with(prices).exporter("otlp_grpc/a", backend).run().await
 }
 
+#[tokio::test]
+async fn what_runs_on_own_machines_and_tools_that_tell_tokens_cost_what_own_prices_of_spans_say_on_spans_and_in_sum() {
+    let own = format!("{}/config/prices/own.yaml", env!("CARGO_MANIFEST_DIR"));
+    let backend = backend::start().await;
+    let prices = format!("prices: {{overrides: {own:?}}}");
+    let sieve = sieve::new().with(prices).exporter("otlp_grpc/a", &backend).run().await;
+    let of = |name, operation: &str| span("own", name).under("own", "root").with("gen_ai.operation.name", operation);
+    let rerank = of("rerank bge", "rerank").with("gen_ai.provider.name", "vllm").at(0, 2000);
+    let search = of("search", "execute_tool").with("gen_ai.tool.name", "web_search_2");
+    let search = search.with("gen_ai.usage.input_tokens", 1000).with("gen_ai.usage.output_tokens", 10).at(2000, 2100);
+    let other = of("chat", "chat").with("gen_ai.provider.name", "vllm").with("gen_ai.request.model", "qwen3");
+    let other = other.with("gen_ai.usage.input_tokens", 1000).with("gen_ai.usage.output_tokens", 10).at(2200, 2300);
+    let root = span("own", "root").at(0, 3000);
+    client::http(sieve.http).await.traces(&request(vec![root, rerank, search, other])).await.accepted();
+    let received = backend.received(4).await;
+    let cost = |name: &str| {
+        let span = &received.iter().find(|it| it.span.name == name).unwrap().span;
+        let status = text(span, "tailsieve.cost.status").unwrap_or_default().to_owned();
+        (cost(span), status, text(span, "tailsieve.cost.price_key").unwrap_or_default().to_owned())
+    };
+    assert_eq!(cost("rerank bge"), (Some(0.0012), "ok".into(), "reranker".into()));
+    assert_eq!(cost("search"), (Some(0.01), "ok".into(), "web search".into()));
+    assert_eq!(cost("chat"), (Some(0.00008), "ok".into(), "own GPUs".into()));
+    let root = &received.iter().find(|it| it.span.name == "root").unwrap().span;
+    assert_eq!(value(root, "tailsieve.session.cost_usd"), Some(&Value::DoubleValue(0.01128)));
+    assert_eq!(sieve.stop().await.code, Some(0));
+}
+
 /// A call with a million tokens of input, as it comes out.
 async fn call(sieve: &Sieve, backend: &Backend, trace: &str) -> Span {
     let call = span(trace, "chat")

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const CASES: &str = include_str!("prices/cost_cases_sample.jsonl");
 const EXCEPTIONS: &str = include_str!("prices/exceptions.jsonl");
@@ -112,6 +112,143 @@ fn own_prices_go_before_the_books() {
     let answers = priced(&["--book", path.to_str().unwrap()], input);
     assert_eq!((&answers[0]["usd"], &answers[0]["match"]), (&"0.000003".into(), &"override".into()));
     assert_eq!((&answers[1]["usd"], &answers[1]["source"]), (&"0.000006".into(), &"litellm".into()));
+}
+
+/// What `inspect` says of calls, each a span with a provider, a model and some counts: status, dollars, row.
+fn inspected(arguments: &[&str], calls: &[(&str, &str, &[(&str, u64)])]) -> Vec<[Value; 3]> {
+    let spans = calls.iter().enumerate().map(|(at, (provider, model, counts))| {
+        let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+        let mut attributes = vec![text("gen_ai.operation.name", "chat"), text("gen_ai.response.model", model)];
+        attributes.extend((!provider.is_empty()).then(|| text("gen_ai.provider.name", provider)));
+        attributes.extend(counts.iter().map(
+            |(key, count)| json!({"key": format!("gen_ai.usage.{key}"), "value": {"intValue": count.to_string()}}),
+        ));
+        // Each calls alone: so long after the others that nothing brings them together.
+        let start = 1_795_176_000_000_000_000 + at as u64 * 1_000_000_000;
+        json!({"traceId": "0123456789abcdef0123456789abcdef", "spanId": format!("{:016x}", at + 1), "name": "chat",
+            "startTimeUnixNano": start.to_string(), "endTimeUnixNano": (start + 500_000_000).to_string(),
+            "attributes": attributes})
+    });
+    let spans: Vec<Value> = spans.collect();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("spans.json");
+    fs::write(&path, json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tailsieve"));
+    let output = command.args(["inspect", "--json"]).args(arguments).arg(&path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let session = &lines(std::str::from_utf8(&output.stdout).unwrap())[0];
+    let spans = session["spans"].as_array().unwrap();
+    assert_eq!(spans.len(), calls.len());
+    spans.iter().map(|span| ["cost_status", "cost_usd", "price_key"].map(|key| span[key].clone())).collect()
+}
+
+/// The same of `price`, which counts what it is told under the names of its own.
+fn told(arguments: &[&str], calls: &[(&str, &str, &[(&str, u64)])]) -> Vec<[Value; 3]> {
+    let records = calls.iter().map(|(provider, model, counts)| {
+        let own = |key: &str| match key {
+            "input_tokens" => "input",
+            "output_tokens" => "output",
+            "cache_read.input_tokens" => "cache_read",
+            "reasoning.output_tokens" => "reasoning",
+            "audio.input_tokens" => "audio_input",
+            other => panic!("{other}"),
+        };
+        let usage: serde_json::Map<_, _> = counts.iter().map(|(key, n)| (own(key).to_owned(), json!(n))).collect();
+        json!({"provider": provider, "model": model, "usage": usage, "timestamp": "2026-11-20T12:00:00Z"}).to_string()
+    });
+    let answers = priced(arguments, &records.collect::<Vec<_>>().join("\n"));
+    answers.iter().map(|answer| ["status", "usd", "price_key"].map(|key| answer[key].clone())).collect()
+}
+
+#[test]
+fn a_span_costs_what_price_says_by_whatever_names_its_provider_and_its_model_go() {
+    let counts: &[(&str, u64)] = &[("input_tokens", 1_000_000), ("output_tokens", 0)];
+    let bedrock = "arn:aws:bedrock:us-east-1:123:";
+    let [profile, application] = ["inference-profile", "application-inference-profile"]
+        .map(|kind| format!("{bedrock}{kind}/us.amazon.nova-lite-v1:0"));
+    let cases = [
+        ("openrouter", "openai/gpt-4o", "ok 2.5 openrouter:openai/gpt-4o"),
+        ("openrouter", "anthropic/claude-sonnet-4.5", "ok 6 openrouter:anthropic/claude-sonnet-4.5"),
+        ("", "openrouter/openai/gpt-4o", "ok 2.5 openrouter:openai/gpt-4o"),
+        ("groq", "openai/gpt-oss-120b", "ok 0.15 groq/openai/gpt-oss-120b"),
+        ("vercel", "openai/gpt-4o", "ok 2.5 vercel_ai_gateway/openai/gpt-4o"),
+        ("ibm.watsonx.ai", "ibm/granite-3-8b-instruct", "ok 0.2 watsonx/ibm/granite-3-8b-instruct"),
+        ("openai", "openai/gpt-4o", "ok 2.5 gpt-4o"),
+        ("oai", "open_ai/gpt-4o", "ok 2.5 gpt-4o"),
+        ("openai", "openrouter/openai/gpt-4o", "unknown_model"),
+        ("", "openai/gpt-4o", "ok 2.5 gpt-4o"),
+        ("", "gpt-4o", "ok 2.5 gpt-4o"),
+        ("langchain", "claude-sonnet-4-5", "ok 3 claude-sonnet-4-5"),
+        ("gcp.vertex_ai", "google/gemini-2.5-pro", "ok 2.5 gemini-2.5-pro"),
+        ("aws.bedrock", &profile, "ok 0.06 us.amazon.nova-lite-v1:0"),
+        ("aws.bedrock", &application, "unknown_model"),
+    ];
+    let calls = cases.map(|(provider, model, _)| (provider, model, counts));
+    let of_spans = inspected(&[], &calls);
+    assert_eq!(of_spans, told(&[], &calls));
+    for ((provider, model, wanted), said) in cases.into_iter().zip(&of_spans) {
+        let said: Vec<&str> = said.iter().filter_map(Value::as_str).collect();
+        assert_eq!(said.join(" "), wanted, "{provider} {model}");
+    }
+}
+
+#[test]
+fn own_prices_are_for_the_same_models_on_spans_as_in_records() {
+    let counts: &[(&str, u64)] = &[("input_tokens", 1_000_000), ("output_tokens", 0)];
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("own.yaml");
+    let arn = "arn:aws:bedrock:us-east-1:123:application-inference-profile/abcd";
+    let text = format!(
+        "models:\n  - {{provider: openai, model: gpt-4o, input_cost_per_token: 3e-06}}\n  \
+         - {{provider: bedrock, model: '{arn}', input_cost_per_token: 7e-06}}\n"
+    );
+    fs::write(&path, text).unwrap();
+    let own = ["--book", path.to_str().unwrap()];
+    let calls = [
+        ("openai", "openai/gpt-4o", counts),
+        ("", "openai/gpt-4o", counts),
+        ("openai", "gpt-4o-2024-08-06", counts),
+        ("openrouter", "openai/gpt-4o", counts),
+        ("aws.bedrock", arn, counts),
+        ("aws.bedrock", "abcd", counts),
+    ];
+    let of_spans = inspected(&own, &calls);
+    assert_eq!(of_spans, told(&own, &calls));
+    let costs: Vec<Option<&str>> = of_spans.iter().map(|[_, cost, _]| cost.as_str()).collect();
+    assert_eq!(costs, [Some("3"), Some("3"), Some("2.5"), Some("2.5"), Some("7"), None]);
+}
+
+#[test]
+fn own_prices_of_a_model_go_before_those_of_spans_and_both_before_the_books() {
+    let counts: &[(&str, u64)] = &[("input_tokens", 1_000_000), ("output_tokens", 0)];
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("own.yaml");
+    let text = "models: [{provider: openai, model: gpt-4o, input_cost_per_token: 3e-06}]\n\
+                spans: [{name: by time, match: {gen_ai.operation.name: chat}, per_second: 8}]\n";
+    fs::write(&path, text).unwrap();
+    let calls =
+        [("openai", "gpt-4o", counts), ("openai", "gpt-4.1", counts), ("vllm", "qwen3", counts), ("acme", "x", &[])];
+    let said = inspected(&["--book", path.to_str().unwrap()], &calls);
+    let said: Vec<_> = said.iter().map(|said| said.each_ref().map(|text| text.as_str().unwrap_or_default())).collect();
+    let by_time = ["ok", "4", "by time"];
+    assert_eq!(said, [["ok", "3", "openai/gpt-4o"], by_time, by_time, by_time]);
+}
+
+#[test]
+fn counts_that_contradict_each_other_have_no_cost_on_spans_either() {
+    let counts = |part: &'static str, count| -> &'static [(&'static str, u64)] {
+        Vec::leak(vec![("input_tokens", 1000), ("output_tokens", 100), (part, count)])
+    };
+    let calls = [
+        ("openai", "o3", counts("reasoning.output_tokens", 500)),
+        ("openai", "o3", counts("reasoning.output_tokens", 100)),
+        ("openai", "gpt-4o-audio-preview", counts("audio.input_tokens", 1001)),
+        ("openai", "gpt-4o-audio-preview", counts("audio.input_tokens", 1000)),
+    ];
+    let of_spans = inspected(&[], &calls);
+    assert_eq!(of_spans, told(&[], &calls));
+    let said: Vec<_> = of_spans.iter().map(|[status, cost, _]| (status.as_str().unwrap(), cost.is_null())).collect();
+    assert_eq!(said, [("invalid_usage", true), ("ok", false), ("invalid_usage", true), ("ok", false)]);
 }
 
 #[test]

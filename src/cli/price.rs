@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use super::{Exit, complain};
-use crate::genai::price::{
-    BookFile, Inclusive, PriceBook, Priced, SNAPSHOT_DATE, Source, Status, Tokens, Usage, moment,
-};
+use crate::genai::conventions::Conventions;
+use crate::genai::names::Names;
+use crate::genai::price::{BookFile, Inclusive, PriceBook, Priced, SNAPSHOT_DATE, Source, Tokens, Usage, moment};
 
 /// Price usage records: JSON lines from standard input to standard output
 ///
@@ -20,8 +20,10 @@ use crate::genai::price::{
 /// `usage` counts tokens as the GenAI conventions do: `input` includes `cache_read`, `cache_write` (of which
 /// `cache_write_1h` are kept for an hour), `audio_input` and `image_input`; `output` includes `reasoning`, `audio_output`
 /// and `image_output`. Besides, `web_searches` and `rerank_queries`. Without `usage` the status is no_usage. `model` is the
-/// model of the response; `request_model` is tried after it. Without `timestamp` the prices are those of the snapshots'
-/// date. `context` tells one of data_residency, vertex_location, inference_geo and region.
+/// model of the response; `request_model` is tried after it. Providers and models may be named as on spans: by any name that
+/// the conventions have for a provider, and where none is named the model may tell it, as openai/gpt-4o does. Without
+/// `timestamp` the prices are those of the snapshots' date. `context` tells one of data_residency, vertex_location,
+/// inference_geo and region.
 ///
 /// For each record one line is written, in the order of the records: {"id", "usd" (an exact decimal in a string, or null),
 /// "status", "source", "price_key", "match"}, and "assumptions" where something had to be assumed. The status is ok,
@@ -75,7 +77,8 @@ impl Args {
                 return Exit::Failed;
             }
         };
-        match price_all(&book, io::stdin().lock(), io::BufWriter::new(io::stdout().lock())) {
+        let names = Names::compile(&Conventions::embedded());
+        match price_all(&book, &names, io::stdin().lock(), io::BufWriter::new(io::stdout().lock())) {
             Ok(0) => Exit::Fine,
             Ok(_) => Exit::Failed,
             // Whoever has closed the pipe has read enough.
@@ -110,7 +113,7 @@ pub(super) fn books(files: &[PathBuf], only: Option<Only>) -> Result<PriceBook, 
 }
 
 /// Prices line by line. Gives back how many lines were bad.
-fn price_all(book: &PriceBook, mut from: impl io::BufRead, mut to: impl Write) -> io::Result<usize> {
+fn price_all(book: &PriceBook, names: &Names, mut from: impl io::BufRead, mut to: impl Write) -> io::Result<usize> {
     let (mut bad, mut line) = (0, Vec::new());
     for number in 1_u64.. {
         line.clear();
@@ -124,7 +127,7 @@ fn price_all(book: &PriceBook, mut from: impl io::BufRead, mut to: impl Write) -
         } else if line.trim_ascii().is_empty() {
             continue;
         } else {
-            price_line(book, &line)
+            price_line(book, names, &line)
         };
         let line = priced.unwrap_or_else(|(id, wrong)| {
             bad += 1;
@@ -138,7 +141,7 @@ fn price_all(book: &PriceBook, mut from: impl io::BufRead, mut to: impl Write) -
 }
 
 /// The answer to a line, or its id and what is wrong with it.
-fn price_line(book: &PriceBook, line: &[u8]) -> Result<String, (Value, String)> {
+fn price_line(book: &PriceBook, names: &Names, line: &[u8]) -> Result<String, (Value, String)> {
     let record: Map<String, Value> =
         serde_json::from_slice(line).map_err(|error| (Value::Null, format!("is no JSON object: {error}")))?;
     let id = record.get("id").cloned().unwrap_or_default();
@@ -149,32 +152,30 @@ fn price_line(book: &PriceBook, line: &[u8]) -> Result<String, (Value, String)> 
         given => moment(given),
     };
     let at = at.ok_or_else(|| bad("timestamp is no moment as in 2026-11-20T12:00:00Z".into()))?;
+    let (response_model, request_model) = (text("model")?, text("request_model")?);
+    let either = if request_model.is_empty() { response_model } else { request_model };
     let mut usage = Usage {
-        provider: text("provider")?,
+        provider: names.provider(text("provider")?.trim(), either),
         server_address: text("server_address")?,
-        response_model: text("model")?,
-        request_model: text("request_model")?,
+        response_model,
+        request_model,
         service_tier: text("service_tier")?,
         region: region(&record).map_err(bad)?,
         at,
         ..Usage::default()
     };
-    if usage.response_model.is_empty() && usage.request_model.is_empty() {
+    if either.is_empty() {
         return Err(bad("names no model".into()));
     }
-    let mut invalid = false;
     if let Some(counts) = record.get("usage").filter(|usage| !usage.is_null()) {
-        invalid = !count(counts, &mut usage).map_err(bad)?;
+        count(counts, &mut usage).map_err(bad)?;
     }
-    let mut priced = book.price(&usage);
-    if invalid {
-        priced = Priced { status: Status::InvalidUsage, cost: None, ..priced };
-    }
+    let priced = book.price(&usage);
     Ok(answer(&id, priced.status.name(), &priced))
 }
 
-/// Reads what was used. False when parts are more than their whole.
-fn count(counts: &Value, usage: &mut Usage<'_>) -> Result<bool, String> {
+/// Reads what was used.
+fn count(counts: &Value, usage: &mut Usage<'_>) -> Result<(), String> {
     let Value::Object(counts) = counts else { return Err("usage is no object".into()) };
     if let Some(unknown) = counts.keys().find(|key| !COUNTS.contains(&key.as_str())) {
         return Err(format!("usage.{unknown:.40} is unknown, known are {}", COUNTS.join(", ")));
@@ -198,11 +199,11 @@ fn count(counts: &Value, usage: &mut Usage<'_>) -> Result<bool, String> {
     usage.web_searches = of("web_searches")?;
     usage.rerank_queries = of("rerank_queries")?;
     let of_tokens = |key: &String| !["web_searches", "rerank_queries"].contains(&key.as_str());
-    if !counts.keys().any(of_tokens) {
-        return Ok(true);
+    if counts.keys().any(of_tokens) {
+        usage.tokens = Tokens::from_inclusive(&inclusive);
+        usage.contradictory = usage.tokens.is_none();
     }
-    usage.tokens = Tokens::from_inclusive(&inclusive);
-    Ok(usage.tokens.is_some())
+    Ok(())
 }
 
 fn region(record: &Map<String, Value>) -> Result<&str, String> {

@@ -24,7 +24,7 @@ use crate::genai::fact_keys::FactKeys;
 use crate::genai::facts::Facts;
 use crate::genai::price::{PriceBook, Priced, Prices};
 use crate::genai::stream::Outcome;
-use crate::genai::usage::{price_by_attributes, price_facts};
+use crate::genai::usage;
 use crate::otlp::append::put_trace_state;
 use crate::otlp::join::{Piece, Unjoined, join};
 use crate::otlp::keys::KeyTable;
@@ -174,8 +174,9 @@ fn outcome(facts: &Facts<'_>, told: Option<&account::Call>) -> Option<Outcome> {
 /// What a span costs. What stands around the calls whose tokens it counts has no cost of its own.
 fn price<'b>(book: &'b PriceBook, of_model: Option<&Facts<'_>>, visit: &Visit<'_, '_>) -> Option<Priced<'b>> {
     match of_model {
-        Some(facts) => facts.is_leaf_call().then(|| price_facts(book, facts)),
-        None => price_by_attributes(book, &visit.span),
+        Some(facts) if !facts.is_leaf_call() => None,
+        Some(facts) => usage::price(book, &visit.span, Some(facts)),
+        None => usage::price_by_attributes(book, &visit.span),
     }
 }
 

@@ -31,10 +31,12 @@ pub struct Facts<'a> {
     pub tool: Option<Tool<'a>>,
     /// The provider by its canonical name, else as it was given, or empty.
     pub provider: &'a str,
-    /// The model that was asked for, without its provider, or empty.
+    /// The model that was asked for, without the name of its own provider in front, or empty.
     pub request_model: &'a str,
-    /// The model that answered, or empty.
+    /// The model that answered, likewise.
     pub response_model: &'a str,
+    /// The model that answered and the one that was asked for, as they were given: prices hang on the whole name.
+    pub told_models: [&'a str; 2],
     /// What was used, in buckets that do not overlap.
     pub tokens: Option<Tokens>,
     /// What it cost as the sender says, US dollars.
@@ -132,6 +134,7 @@ impl<'a> Facts<'a> {
         provider: "",
         request_model: "",
         response_model: "",
+        told_models: ["", ""],
         tokens: None,
         cost: None,
         streaming: None,
@@ -186,8 +189,8 @@ impl<'a> Facts<'a> {
             has_usage: self.tokens.is_some(),
             response_id: tool.map_or_else(|| hash(self.response_id), |tool| hash(tool.call_id)),
             request: tool.map_or(self.request, |tool| tool.arguments.unwrap_or(0)),
-            model: hash(self.model()) as u32,
-            asked_model: hash(self.request_model) as u32,
+            model: hash(bare(self.model())) as u32,
+            asked_model: hash(bare(self.request_model)) as u32,
             scope: hash(self.scope) as u32,
             ttft: self.ttft.unwrap_or(f64::NAN),
             ttc: self.ttc.unwrap_or(f64::NAN),
@@ -200,6 +203,11 @@ impl<'a> Facts<'a> {
     pub fn model(&self) -> &'a str {
         if self.response_model.is_empty() { self.request_model } else { self.response_model }
     }
+}
+
+/// A model without whoever made or sells it: spans of one call may name different ones.
+fn bare(model: &str) -> &str {
+    model.rsplit_once('/').map_or(model, |(_, name)| if name.is_empty() { model } else { name })
 }
 
 fn hash(text: &str) -> u64 {

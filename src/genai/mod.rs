@@ -7,6 +7,7 @@
 //! - [`fact_keys`]: the table compiled into slots of the walker's key table; reads a span's facts
 //! - [`glance`]: what is seen of a span at first sight
 //! - [`spent`]: what it spent at most, told from its numbers alone
+//! - [`names`]: providers, models and regions by one name each
 //! - [`answer_keys`]: which answer a span tells of, and whether the SDK of its provider wrote it
 //! - [`session_keys`]: which attributes name a session, compiled in the same way
 //! - [`ends`]: what says how a session ended
@@ -23,6 +24,7 @@ pub mod fact_keys;
 pub mod facts;
 pub mod glance;
 pub mod json_scan;
+pub mod names;
 pub mod price;
 pub mod session_keys;
 pub mod spent;
@@ -35,7 +37,6 @@ mod errors;
 mod gather;
 mod gathered;
 mod hashed;
-mod names;
 mod sight;
 mod sources;
 mod words;

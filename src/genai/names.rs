@@ -3,11 +3,12 @@
 use memchr::memchr;
 
 use super::conventions::{Conventions, Glob};
+use super::price::named_by_arn;
 use super::words::Words;
 
 /// The words for providers, models and regions.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Names {
+pub struct Names {
     canonical: Vec<Box<str>>,
     /// Alias to place in `canonical`.
     aliases: Words<usize>,
@@ -21,7 +22,8 @@ pub(super) struct Names {
 // === impl Names ===
 
 impl Names {
-    pub(super) fn compile(conventions: &Conventions) -> Self {
+    /// The words of a table of conventions.
+    pub fn compile(conventions: &Conventions) -> Self {
         let providers = &conventions.providers;
         let mut canonical: Vec<Box<str>> = Vec::new();
         let mut aliases = Vec::new();
@@ -48,8 +50,8 @@ impl Names {
         }
     }
 
-    /// The provider that `raw` names, else the one whose model it is, else `raw`.
-    pub(super) fn provider<'a>(&'a self, raw: &'a str, model: &str) -> &'a str {
+    /// The provider that `raw` names, else `raw`; where that names nobody, the one whose model it is, or empty.
+    pub fn provider<'a>(&'a self, raw: &'a str, model: &str) -> &'a str {
         if let Some(name) = self.known(raw) {
             return name;
         }
@@ -66,22 +68,21 @@ impl Names {
         self.exclude_cached.iter().any(|name| name == provider)
     }
 
-    /// A model without its provider in front, and out of its ARN.
-    pub(super) fn model<'a>(&self, raw: &'a str) -> &'a str {
+    /// A model without the name of its own `provider` in front, and out of an ARN that ends with it. What stands there of
+    /// another one is part of its name: the `openai/gpt-4o` of a reseller is no `gpt-4o` of OpenAI's.
+    pub(super) fn model<'a>(&self, raw: &'a str, provider: &str) -> &'a str {
         if memchr(b'/', raw.as_bytes()).is_none() {
             return raw;
         }
         if raw.starts_with("arn:") {
-            return raw.rsplit('/').next().unwrap_or(raw);
+            return named_by_arn(raw).unwrap_or(raw);
         }
-        let mut model = raw.strip_prefix("models/").unwrap_or(raw);
-        while let Some((prefix, rest)) = model.split_once('/') {
-            if rest.is_empty() || self.known(prefix).is_none() {
-                break;
-            }
-            model = rest;
+        let model = raw.strip_prefix("models/").unwrap_or(raw);
+        let own = |prefix: &str| self.known(prefix).unwrap_or(prefix).eq_ignore_ascii_case(provider);
+        match model.split_once('/') {
+            Some((prefix, rest)) if !rest.is_empty() && own(prefix) => rest,
+            _ => model,
         }
-        model
     }
 
     /// Where the provider ran the call, by the host that was called, or by the ARN of the model.
@@ -152,17 +153,28 @@ mod tests {
     }
 
     #[test]
-    fn models_lose_what_is_in_front_of_them() {
+    fn models_lose_the_name_of_their_own_provider_and_of_no_other() {
         let names = Names::compile(&Conventions::embedded());
-        for (raw, model) in [
-            ("models/gemini-2.5-pro", "gemini-2.5-pro"),
-            ("openai/gpt-4o", "gpt-4o"),
-            ("openrouter/anthropic/claude-3.5", "claude-3.5"),
-            ("meta-llama/Llama-3", "meta-llama/Llama-3"),
-            ("openai/", "openai/"),
-            ("arn:aws:bedrock:eu-west-1:123:inference-profile/eu.anthropic.claude", "eu.anthropic.claude"),
+        let opaque = "arn:aws:bedrock:eu-west-1:123:application-inference-profile/eu.anthropic.claude";
+        for (provider, raw, model) in [
+            ("gcp.gemini", "models/gemini-2.5-pro", "gemini-2.5-pro"),
+            ("openai", "openai/gpt-4o", "gpt-4o"),
+            ("x_ai", "x-ai/grok-4", "grok-4"),
+            ("my-gateway", "My-Gateway/m", "m"),
+            ("openai", "openrouter/openai/gpt-4o", "openrouter/openai/gpt-4o"),
+            ("openrouter", "openrouter/anthropic/claude-3.5", "anthropic/claude-3.5"),
+            ("openrouter", "openai/gpt-4o", "openai/gpt-4o"),
+            ("groq", "openai/gpt-oss-120b", "openai/gpt-oss-120b"),
+            ("together_ai", "meta-llama/Llama-3", "meta-llama/Llama-3"),
+            ("openai", "openai/", "openai/"),
+            (
+                "aws.bedrock",
+                "arn:aws:bedrock:eu-west-1:123:inference-profile/eu.anthropic.claude",
+                "eu.anthropic.claude",
+            ),
+            ("aws.bedrock", opaque, opaque),
         ] {
-            assert_eq!(names.model(raw), model, "{raw}");
+            assert_eq!(names.model(raw, provider), model, "{provider} {raw}");
         }
     }
 

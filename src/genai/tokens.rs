@@ -27,6 +27,9 @@ pub struct Tokens {
     pub image_output: u64,
     /// How the buckets were told apart.
     pub semantics: Semantics,
+    /// A part was told to be more than its whole: no one knows which of them is wrong. In the buckets it is as much as its
+    /// whole.
+    pub contradictory: bool,
 }
 
 /// Whether the input tokens that were told count the cached ones, and how that is known.
@@ -89,6 +92,8 @@ impl Told {
         let output_visible =
             self.output.map(|output| if beside { output } else { output.saturating_sub(self.reasoning) });
         let reasoning = if beside { self.reasoning } else { self.reasoning.min(self.output.unwrap_or(u64::MAX)) };
+        let contradictory = !semantics.is_exclusive() && self.input.is_some_and(|input| input < cached)
+            || !beside && self.output.is_some_and(|output| output < self.reasoning);
         let told = self.input.is_some() || self.output.is_some();
         let nothing = self.input.unwrap_or(0) == 0 && self.output.unwrap_or(0) == 0 && cached == 0;
         (told && !nothing).then_some(Tokens {
@@ -99,6 +104,7 @@ impl Told {
             output_visible,
             reasoning,
             semantics,
+            contradictory,
             ..Tokens::default()
         })
     }
@@ -205,6 +211,20 @@ mod tests {
         assert_eq!(tokens(Told { reasoning_beside: true, ..base }), (60, 100));
         assert_eq!(tokens(Told { total: Some(200), ..base }), (60, 100));
         assert_eq!(tokens(Told { total: Some(160), ..base }), (20, 60));
+    }
+
+    #[test]
+    fn a_part_that_is_more_than_its_whole_contradicts_it() {
+        let tokens = |told: Told| told.normalise().map(|it| (it.contradictory, it.output().unwrap())).unwrap();
+        let base = Told { reasoning: 500, ..told(1000, 100, 0, 0) };
+        assert_eq!(tokens(base), (true, 100));
+        assert_eq!(tokens(Told { reasoning: 100, ..base }), (false, 100));
+        // Beside the output it is no part of it.
+        assert_eq!(tokens(Told { reasoning_beside: true, ..base }), (false, 600));
+        assert_eq!(tokens(Told { total: Some(1600), ..base }), (false, 600));
+        // Nor is what was cached a part of input that leaves it out.
+        assert_eq!(tokens(told(100, 10, 200, 0)), (false, 10));
+        assert_eq!(tokens(Told { counts: InputCounts::Inclusive, ..told(100, 10, 200, 0) }), (true, 10));
     }
 
     #[test]

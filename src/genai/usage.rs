@@ -3,33 +3,55 @@
 use std::time::Duration;
 
 use super::facts::{Facts, Operation};
-use super::price::{Assumptions, Attodollars, Cost, PriceBook, Priced, Status, Tokens, Usage};
+use super::price::{Assumptions, Attodollars, Cost, Inclusive, PriceBook, Priced, Source, Status, Tokens, Usage};
 use super::tokens;
 use crate::otlp::span::SpanView;
 
 impl<'a> Facts<'a> {
     /// What the price book wants to know of the call.
     pub fn usage(&self) -> Usage<'a> {
+        let [response_model, request_model] = self.told_models;
+        let tokens = self.tokens.as_ref().map(disjoint);
         Usage {
             provider: self.provider,
             server_address: self.server,
-            response_model: self.response_model,
-            request_model: self.request_model,
+            response_model,
+            request_model,
             service_tier: self.service_tier,
             region: self.region,
             at: self.start,
-            tokens: self.tokens.as_ref().map(disjoint),
+            tokens: tokens.flatten(),
+            contradictory: tokens == Some(None),
             ..Usage::default()
         }
     }
 }
 
-/// What a call costs.
+/// What a span costs, for all who ask; `facts` is what it says of models.
+///
+/// A call of a model is priced by the user's own price of its model, else by one of spans that is for it, else by the books.
+/// Anything else is priced by an own price of spans, and where there is none but tokens are told, as a call. `None` where it
+/// is neither.
+pub fn price<'b>(book: &'b PriceBook, span: &SpanView<'_>, facts: Option<&Facts<'_>>) -> Option<Priced<'b>> {
+    let of_span = || price_by_attributes(book, span);
+    let Some(facts) = facts.filter(|facts| facts.operation.is_model_call() || facts.tokens.is_some()) else {
+        return of_span();
+    };
+    let of_model = price_facts(book, facts);
+    let by_own = of_model.source == Some(Source::Override) && of_model.status.has_cost();
+    if by_own && facts.operation.is_model_call() {
+        return Some(of_model);
+    }
+    let of_span = of_span().map(|priced| Priced { context_window: of_model.context_window, ..priced });
+    of_span.or(Some(of_model))
+}
+
+/// What a call costs by its model.
 ///
 /// Of a call whose output (or input) is not told, the rest is priced: [`Status::Partial`], with the assumption. Where no
 /// book has a price, the cost is what the span itself tells: [`Status::Reported`]. A cost of zero that is told says nothing,
 /// because senders tell it of models that they do not know; nor does one of what ran on the user's own machine.
-pub fn price_facts<'b>(book: &'b PriceBook, facts: &Facts<'_>) -> Priced<'b> {
+fn price_facts<'b>(book: &'b PriceBook, facts: &Facts<'_>) -> Priced<'b> {
     let mut priced = book.price(&facts.usage());
     match priced.status {
         Status::UnknownModel | Status::NoPrice | Status::NoUsage => reported(facts).unwrap_or(priced),
@@ -44,38 +66,32 @@ pub fn price_facts<'b>(book: &'b PriceBook, facts: &Facts<'_>) -> Priced<'b> {
     }
 }
 
-/// What a span costs by the user's own prices of spans. `None` when none is for it.
+/// What a span costs by the user's own prices of spans, whatever else it is. `None` when none is for it.
 pub fn price_by_attributes<'b>(book: &'b PriceBook, span: &SpanView<'_>) -> Option<Priced<'b>> {
     book.price_span(span.name, span.start, Duration::from_nanos(span.duration()), |key| {
         span.attributes().find(|attribute| attribute.key == key).map(|attribute| attribute.value)
     })
 }
 
-/// Tokens in the buckets of the price book: sound and pictures apart. They are counted among the rest, as far as they are
-/// no more than that: what came from a cache is not told apart.
-fn disjoint(tokens: &tokens::Tokens) -> Tokens {
-    let apart = |whole: Option<u64>, sound: u64, pictures: u64| {
-        let whole = whole.unwrap_or(0);
-        let sound = sound.min(whole);
-        let pictures = pictures.min(whole - sound);
-        (whole - sound - pictures, sound, pictures)
-    };
-    let (input_uncached, input_audio, input_image) =
-        apart(tokens.input_uncached, tokens.audio_input, tokens.image_input);
-    let (output, output_audio, output_image) = apart(tokens.output_visible, tokens.audio_output, tokens.image_output);
-    Tokens {
-        input_uncached,
-        input_audio,
-        input_image,
+/// Tokens in the buckets of the price book: sound and pictures apart. `None` where they contradict each other.
+fn disjoint(tokens: &tokens::Tokens) -> Option<Tokens> {
+    let written = tokens.cache_write.saturating_add(tokens.cache_write_1h);
+    // Of a whole that is not told, parts of sound and pictures tell nothing, and the others are all that is known.
+    let of_input = |part| if tokens.input_uncached.is_some() { part } else { 0 };
+    let of_output = |part| if tokens.output_visible.is_some() { part } else { 0 };
+    let counts = Inclusive {
+        input: tokens.input().unwrap_or(tokens.cache_read.saturating_add(written)),
+        output: tokens.output().unwrap_or(tokens.reasoning),
         cache_read: tokens.cache_read,
-        cache_write_5m: tokens.cache_write,
+        cache_write: written,
         cache_write_1h: tokens.cache_write_1h,
-        output,
         reasoning: tokens.reasoning,
-        output_audio,
-        output_image,
-        ..Tokens::default()
-    }
+        input_audio: of_input(tokens.audio_input),
+        output_audio: of_output(tokens.audio_output),
+        input_image: of_input(tokens.image_input),
+        output_image: of_output(tokens.image_output),
+    };
+    Tokens::from_inclusive(&counts).filter(|_| !tokens.contradictory)
 }
 
 /// What the span should tell and does not. Only language models have an output.
@@ -110,7 +126,14 @@ mod tests {
     }
 
     fn facts(model: &'static str, tokens: Option<tokens::Tokens>, cost: Option<f64>) -> Facts<'static> {
-        Facts { operation: Operation::Llm, provider: "openai", response_model: model, tokens, cost, ..Facts::NOTHING }
+        Facts {
+            operation: Operation::Llm,
+            provider: "openai",
+            told_models: [model, ""],
+            tokens,
+            cost,
+            ..Facts::NOTHING
+        }
     }
 
     fn used(input: Option<u64>, output: Option<u64>) -> Option<tokens::Tokens> {
@@ -132,7 +155,28 @@ mod tests {
             Some(tokens::Tokens { audio_input, cache_read: 10, ..used })
         };
         assert_eq!(said(&facts("m", tokens(100), None)), (Status::Ok, "0.010901".into(), vec![]));
-        assert_eq!(said(&facts("m", tokens(5000), None)), (Status::Ok, "0.100001".into(), vec![]));
+        // More than what came from no cache: the others did.
+        assert_eq!(said(&facts("m", tokens(1005), None)), (Status::Ok, "0.100001".into(), vec![]));
+    }
+
+    #[test]
+    fn counts_that_contradict_each_other_have_no_cost() {
+        let base = used(Some(1000), Some(100)).unwrap();
+        for wrong in [
+            tokens::Tokens { contradictory: true, ..base },
+            tokens::Tokens { audio_input: 1001, ..base },
+            tokens::Tokens { audio_input: 600, image_input: 600, ..base },
+            tokens::Tokens { audio_output: 101, ..base },
+        ] {
+            assert_eq!(
+                said(&facts("m", Some(wrong), None)),
+                (Status::InvalidUsage, String::new(), vec![]),
+                "{wrong:?}"
+            );
+        }
+        // What is not told contradicts nothing.
+        let untold = tokens::Tokens { input_uncached: None, audio_input: 5, cache_read: 10, ..base };
+        assert_eq!(said(&facts("m", Some(untold), None)).0, Status::Partial);
     }
 
     #[test]

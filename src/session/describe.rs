@@ -14,7 +14,7 @@ use crate::genai::fact_keys::FactKeys;
 use crate::genai::facts::Facts;
 use crate::genai::price::{PriceBook, Priced, Prices};
 use crate::genai::session_keys::SessionKeys;
-use crate::genai::usage::{price_by_attributes, price_facts};
+use crate::genai::usage;
 use crate::otlp::keys::KeyTable;
 use crate::otlp::revisit::Revisit;
 use crate::otlp::span::STATUS_ERROR;
@@ -105,17 +105,14 @@ impl Lens {
         (!id.is_empty()).then(|| Answer { id: xxh3_64(id), start, end })
     }
 
-    /// What a span costs: a call of a model by what it used, anything else by the user's own prices of spans.
+    /// What a span costs.
     pub(super) fn priced<'b>(
         &self,
         visit: &Visit<'_, '_>,
         facts: Option<&Facts<'_>>,
         book: &'b PriceBook,
     ) -> Option<Priced<'b>> {
-        match facts.filter(|facts| facts.operation.is_model_call() || facts.tokens.is_some()) {
-            Some(facts) => Some(price_facts(book, facts)),
-            None => price_by_attributes(book, &visit.span),
-        }
+        usage::price(book, &visit.span, facts)
     }
 
     /// Describes a span that is already held, from its bytes in `segment`.

@@ -6,6 +6,7 @@ use crate::genai::facts::Facts;
 use crate::genai::glance::Glance;
 use crate::genai::price::PriceBook;
 use crate::genai::spent::Spent;
+use crate::genai::usage::price_by_attributes;
 use crate::otlp::walk::Visit;
 
 // === impl Lens ===
@@ -46,6 +47,9 @@ impl Lens {
                 if !self.predicates.asks.asks_for(Ceiling::Unpriced) =>
             {
                 let usage = || self.fact_keys.usage(visit).map(|facts| facts.usage());
+                // Of an own price of spans and one of its model it has only one, whichever that is.
+                let own = price_by_attributes(book, &visit.span).and_then(|priced| priced.cost);
+                let money = money + own.map_or(0.0, |cost| cost.total.usd());
                 match book.most(model, usage) {
                     Some(most) => share.take_most((input, output), money, most, seconds),
                     None => self.take_usage(visit, None, book, share),

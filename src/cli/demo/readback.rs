@@ -62,8 +62,8 @@ impl Exported {
         let tally = walk(request, &lens.keys, |visit| {
             let mut row = Row { written: written(&visit.span, own), ..Row::new(visit, lens) };
             let around = Around { outcome: row.written("stream.outcome"), ..Around::default() };
-            let told = lens.fact_keys.facts(visit).map(|facts| Box::new(Told::new(&facts, around, book)));
-            row.told = told;
+            let facts = lens.fact_keys.facts(visit);
+            row.told = facts.map(|facts| Box::new(Told::new(&visit.span, &facts, around, book)));
             self.traces.entry(visit.span.trace_id).or_default().push(row);
         });
         let tally = tally.map_err(|error| error.to_string())?;

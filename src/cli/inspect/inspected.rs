@@ -37,7 +37,7 @@ impl Inspected {
                 let around = calls.get(&place).map(|call| Around::from(*call)).unwrap_or_default();
                 let facts = lens.fact_keys.facts(visit);
                 let told = match facts {
-                    Some(facts) => Some(Told::new(&facts, around, book)),
+                    Some(facts) => Some(Told::new(&visit.span, &facts, around, book)),
                     None => Told::billed(around),
                 };
                 Row { told: told.map(Box::new), ..Row::new(visit, lens) }

@@ -6,7 +6,8 @@ use crate::genai::facts::{Facts, FinishReason, Operation};
 use crate::genai::price::{Attodollars, PriceBook, Priced, Status};
 use crate::genai::stream::Outcome;
 use crate::genai::tokens::Tokens;
-use crate::genai::usage::price_facts;
+use crate::genai::usage;
+use crate::otlp::span::SpanView;
 
 /// What a span says. A text that was not said is empty.
 #[derive(Clone, Debug, Default)]
@@ -70,9 +71,9 @@ pub(in crate::cli) enum Tone {
 
 /// What a call costs; `None` for what has no price of its own: whatever is no call of a model, and what stands around
 /// calls that are billed themselves.
-fn priced<'b>(book: &'b PriceBook, facts: &Facts<'_>, billing: Billing) -> Option<Priced<'b>> {
+fn priced<'b>(book: &'b PriceBook, span: &SpanView<'_>, facts: &Facts<'_>, billing: Billing) -> Option<Priced<'b>> {
     let own = facts.is_leaf_call() && billing != Billing::Wrapper;
-    (own || billing == Billing::Billed).then(|| price_facts(book, facts))
+    if own || billing == Billing::Billed { usage::price(book, span, Some(facts)) } else { None }
 }
 
 // === impl Around ===
@@ -88,14 +89,13 @@ impl From<&Call> for Around<'_> {
 
 impl Told {
     /// What the facts of a span say, at the prices of `book`.
-    pub(in crate::cli) fn new(facts: &Facts<'_>, around: Around<'_>, book: &PriceBook) -> Self {
+    pub(in crate::cli) fn new(span: &SpanView<'_>, facts: &Facts<'_>, around: Around<'_>, book: &PriceBook) -> Self {
         let billing = around.billing.unwrap_or(match facts.tokens {
             Some(_) if facts.is_leaf_call() => Billing::Billed,
             Some(_) => Billing::Wrapper,
             None => Billing::Nothing,
         });
-        let of_model = facts.operation.is_model_call() || facts.tokens.is_some();
-        let priced = priced(book, facts, billing).filter(|_| of_model);
+        let priced = priced(book, span, facts, billing);
         let ending = facts.ending.map(|ending| {
             let other = around.outcome.is_some_and(|outcome| outcome != ending.outcome.name());
             let ending = if other { ending.beneath_a_failure() } else { ending };

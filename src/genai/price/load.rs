@@ -68,8 +68,9 @@ impl PriceBook {
     /// Reads the files that the old book was made of again.
     ///
     /// # Errors
-    /// As [`PriceBook::load`]; and a file that has less than [`LEAST_PERCENT`] of the prices that it had, or other prices
-    /// than it had (own ones for those of a book): it was cut off, or is not what it was. The old book stays as it is.
+    /// As [`PriceBook::load`]; and a file that has less than [`LEAST_PERCENT`] of the prices that it had, own ones counted by
+    /// entries, or other prices than it had (own ones for those of a book): it was cut off, or is not what it was. The old
+    /// book stays as it is, whichever file is wrong.
     pub fn reload(old: &Self, sources: &[BookFile]) -> Result<Self, Problems> {
         let new = Self::load(sources)?;
         let mut problems = Problems::default();
@@ -83,15 +84,21 @@ impl PriceBook {
                 continue;
             };
             let (had, has) = (before.counts().priced, edition.counts().priced);
-            if has.saturating_mul(100) < had.saturating_mul(LEAST_PERCENT) {
-                let text = format!(
-                    "has {has} prices, it had {had}; less than {LEAST_PERCENT} % is refused, the old ones stay"
-                );
-                problems.push(problem(&edition.name, text));
-            }
+            shrunk(had, has).into_iter().for_each(|text| problems.push(problem(&edition.name, text)));
+        }
+        for (name, has) in &new.overrides.files {
+            let before = old.overrides.files.iter().find(|(before, _)| before == name);
+            let text = before.and_then(|(_, had)| shrunk(*had, *has));
+            text.into_iter().for_each(|text| problems.push(problem(&(&**name).into(), text)));
         }
         problems.or(new)
     }
+}
+
+/// What is wrong with a file that has fewer prices than it had.
+fn shrunk(had: usize, has: usize) -> Option<String> {
+    let cut = has.saturating_mul(100) < had.saturating_mul(LEAST_PERCENT);
+    cut.then(|| format!("has {has} prices, it had {had}; less than {LEAST_PERCENT} % is refused, the old ones stay"))
 }
 
 /// The name and the text of a file.

@@ -11,14 +11,14 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128_with_seed};
 pub(super) struct Found {
     pub(super) row: u32,
     pub(super) matched: Match,
-    /// Whether the row is one of the provider that was named.
+    /// Whether the row is one of the provider that was named; nobody was where it is not.
     pub(super) provider_known: bool,
 }
 
 /// What is known of the prices of a provider's model, before the time and the counts of a call.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Resolved {
-    /// The first of the user's own rules that is for it.
+    /// The place of the first of the user's own rules that is for it.
     pub(super) rule: Option<usize>,
     /// The book, by its place, and the row.
     pub(super) row: Option<(usize, Found)>,

@@ -38,6 +38,7 @@ pub(crate) use calendar::moment;
 pub use litellm::Unpriced;
 pub use load::{BookFile, LEAST_PERCENT};
 pub use most::Most;
+pub(super) use names::named_by_arn;
 pub use nouns::{Assumptions, Cost, Inclusive, Match, Priced, Source, Status, Tokens, Usage};
 pub use prices::{Prices, Reload};
 pub use snapshot::DATE as SNAPSHOT_DATE;
@@ -134,7 +135,8 @@ impl PriceBook {
     pub fn price(&self, usage: &Usage<'_>) -> Priced<'_> {
         let resolved = self.resolve(usage);
         if let Some(row) = self.own_row(&resolved, usage) {
-            let found = self.found(Source::Override, Match::Override, &row.key, row.context_window);
+            let window = row.context_window.or_else(|| self.window(&resolved));
+            let found = self.found(Source::Override, Match::Override, &row.key, window);
             return self.finish(found, usage, |call| row.rates(call));
         }
         let Some((at, row)) = resolved.row else {
@@ -167,11 +169,20 @@ impl PriceBook {
     fn own_row(&self, resolved: &Resolved, usage: &Usage<'_>) -> Option<&litellm::Row> {
         let mut at = resolved.rule?;
         loop {
-            if let Some(row) = self.overrides.rules.get(at)?.at(usage.at) {
+            if let Some(row) = self.overrides.at(at)?.at(usage.at) {
                 return Some(row);
             }
             let models = [usage.response_model, usage.request_model];
             at = self.overrides.find(at + 1, lookup::provider(usage), models)?;
+        }
+    }
+
+    /// Most input tokens that a book says the model takes.
+    fn window(&self, resolved: &Resolved) -> Option<u64> {
+        let (edition, found) = resolved.row?;
+        match &self.editions.get(edition)?.contents {
+            Contents::Litellm(book) => book.rows.get(found.row as usize)?.context_window,
+            Contents::Genai(book) => book.models.get(found.row as usize)?.context_window,
         }
     }
 
@@ -190,6 +201,9 @@ impl PriceBook {
 
     /// With what was used, at a row's prices.
     fn finish<'b>(&self, found: Priced<'b>, usage: &Usage<'_>, rates: impl Fn(&Call<'_>) -> Rates) -> Priced<'b> {
+        if usage.contradictory {
+            return Priced { status: Status::InvalidUsage, ..found };
+        }
         let nothing = usage.web_searches == 0 && usage.rerank_queries == 0;
         let Some(tokens) = usage.tokens.or((!nothing).then_some(Tokens::default())) else {
             return Priced { status: Status::NoUsage, ..found };

@@ -38,7 +38,7 @@ impl PriceBook {
         let resolved = self.resolve(usage);
         let (provider, models) = (lookup::provider(usage), [usage.response_model, usage.request_model]);
         let mut next = resolved.rule;
-        while let Some(rule) = next.and_then(|at| self.overrides.rules.get(at)) {
+        while let Some(rule) = next.and_then(|at| self.overrides.at(at)) {
             rule.rows().for_each(|row| row.most(&mut most));
             next = next.and_then(|at| self.overrides.find(at + 1, provider, models));
         }

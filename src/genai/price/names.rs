@@ -34,7 +34,7 @@ pub(super) fn forms(model: &str, provider: Option<&Provider>) -> Vec<Form> {
         }
     };
     let own = provider.map_or(whole.as_str(), |provider| without_provider(&whole, provider));
-    if naming == Naming::Bedrock && own.contains("application-inference-profile/") {
+    if naming == Naming::Bedrock && own.contains("arn:") && named_by_arn(own).is_none() {
         return Vec::new();
     }
     add(own, Match::Exact);
@@ -68,6 +68,23 @@ pub(super) fn forms(model: &str, provider: Option<&Provider>) -> Vec<Form> {
     forms
 }
 
+/// The names that the user's own prices may have for a model: as it was told, without its provider's name, and the end of
+/// its path. Nothing that was told of it is dropped otherwise: `us.` and dates are prices of their own.
+pub(super) fn told(model: &str, provider: Option<&Provider>) -> Vec<String> {
+    let whole = model.trim().to_lowercase();
+    if whole.is_empty() || whole.len() > MAX_NAME {
+        return Vec::new();
+    }
+    let own = provider.map_or(whole.as_str(), |provider| without_provider(&whole, provider));
+    let end = tail(own, provider.map_or(Naming::Plain, |provider| provider.naming));
+    let mut names = vec![own.to_owned(), end.to_owned()];
+    names.dedup();
+    if own != whole {
+        names.push(whole);
+    }
+    names
+}
+
 /// Without the provider's own name before it: `openai/gpt-4o` at OpenAI.
 fn without_provider<'a>(model: &'a str, provider: &Provider) -> &'a str {
     match model.split_once('/') {
@@ -76,14 +93,20 @@ fn without_provider<'a>(model: &'a str, provider: &Provider) -> &'a str {
     }
 }
 
+/// The model that an ARN of Bedrock's ends with. Other resources, as application inference profiles, end with an id of the
+/// account's, which tells nothing of the model even where it looks like one.
+pub(in super::super) fn named_by_arn(arn: &str) -> Option<&str> {
+    [":inference-profile/", ":foundation-model/"].iter().find_map(|kind| arn.split_once(kind)).map(|(_, name)| name)
+}
+
 /// The end of a path: of an ARN, of a resource of Google's, behind a route of Bedrock's.
 fn tail(name: &str, naming: Naming) -> &str {
     match naming {
         Naming::Google => {
             let end = name.rsplit_once("/models/").map_or(name, |(_, end)| end);
-            end.strip_prefix("models/").unwrap_or(end)
+            ["models/", "google/"].iter().fold(end, |end, path| end.strip_prefix(path).unwrap_or(end))
         }
-        Naming::Bedrock if name.contains("arn:") => name.rsplit_once('/').map_or(name, |(_, end)| end),
+        Naming::Bedrock if name.contains("arn:") => named_by_arn(name).unwrap_or(name),
         Naming::Bedrock => ROUTES.iter().fold(name, |name, route| name.strip_prefix(route).unwrap_or(name)),
         Naming::Plain | Naming::Azure => name,
     }
@@ -215,7 +238,9 @@ mod tests {
         for model in ["", "  ", &"x".repeat(513)] {
             assert!(names("openai", model).is_empty());
         }
-        assert!(names("bedrock", "arn:aws:bedrock:us-east-1:1:application-inference-profile/abc").is_empty());
+        for opaque in ["application-inference-profile/us.amazon.nova-lite-v1:0", "provisioned-model/abc", "x"] {
+            assert!(names("bedrock", &format!("arn:aws:bedrock:us-east-1:1:{opaque}")).is_empty(), "{opaque}");
+        }
         let arn = names("bedrock", "arn:aws:bedrock:us-east-1:1:inference-profile/us.amazon.nova-lite-v1:0");
         assert_eq!(arn[1..], ["us.amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0"]);
     }

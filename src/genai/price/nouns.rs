@@ -23,6 +23,8 @@ pub struct Usage<'a> {
     pub at: Nanos,
     /// The tokens, or `None` when the span does not tell: zeros are an answer, nothing is none.
     pub tokens: Option<Tokens>,
+    /// The counts that were told contradict each other, whatever `tokens` makes of them.
+    pub contradictory: bool,
     /// Searches of the web that the model made.
     pub web_searches: u64,
     /// Queries of a reranker.
@@ -78,11 +80,11 @@ pub struct Inclusive {
     pub cache_write_1h: u64,
     /// Of `output`: `gen_ai.usage.reasoning.output_tokens`
     pub reasoning: u64,
-    /// Of `input`, beside what is cached.
+    /// Of `input`.
     pub input_audio: u64,
     /// Of `output`.
     pub output_audio: u64,
-    /// Of `input`, beside what is cached.
+    /// Of `input`.
     pub input_image: u64,
     /// Of `output`.
     pub output_image: u64,
@@ -185,12 +187,17 @@ pub struct Assumptions(u8);
 // === impl Tokens ===
 
 impl Tokens {
-    /// Tells the buckets apart. `None` when a part is more than its whole.
+    /// Tells the buckets apart. `None` when a part is more than its whole. Sound and pictures are told to be part of the
+    /// input, not of what of it came from a cache: those that find no room beside that are taken to have come from there.
     pub fn from_inclusive(counts: &Inclusive) -> Option<Self> {
         let rest = |whole: u64, parts: &[u64]| parts.iter().try_fold(whole, |rest, part| rest.checked_sub(*part));
-        let Inclusive { input, cache_read, cache_write, input_audio, input_image, .. } = *counts;
+        let Inclusive { input, cache_read, cache_write, .. } = *counts;
+        rest(input, &[counts.input_audio, counts.input_image])?;
+        let uncached = rest(input, &[cache_read, cache_write])?;
+        let input_audio = counts.input_audio.min(uncached);
+        let input_image = counts.input_image.min(uncached - input_audio);
         Some(Self {
-            input_uncached: rest(input, &[cache_read, cache_write, input_audio, input_image])?,
+            input_uncached: uncached - input_audio - input_image,
             input_audio,
             input_image,
             cache_read,
@@ -272,7 +279,7 @@ impl Assumptions {
     pub const TIER_MISSING: Self = Self(1);
     /// Some of what was used has no price; the cost is without it.
     pub const UNIT_UNPRICED: Self = Self(2);
-    /// The provider was not named, or by no name that is known; the model's name is in the book as it is.
+    /// The provider was not named; the model's name is in the book as it is.
     pub const PROVIDER_UNKNOWN: Self = Self(4);
     /// The output was not told; the cost is that of the input.
     pub const OUTPUT_UNKNOWN: Self = Self(8);

@@ -12,6 +12,7 @@
 use super::amount::Rate;
 use super::calendar;
 use super::litellm::{Price, Row, keys};
+use super::names::told;
 use super::providers::Provider;
 use super::spans::SpanRule;
 use crate::clock::Nanos;
@@ -26,6 +27,8 @@ pub(super) struct Overrides {
     /// Exact ones before those with a `*`, else in the order of the file.
     pub(super) rules: Vec<Rule>,
     pub(super) spans: Vec<SpanRule>,
+    /// Each file, and how many entries it has.
+    pub(super) files: Vec<(Box<str>, usize)>,
 }
 
 /// The prices of some models.
@@ -65,6 +68,7 @@ impl Overrides {
             section.problem_here("has no prices: must have models or spans");
         }
         section.finish();
+        self.files.push((name.into(), models.len() + spans.len()));
         self.rules.sort_by_key(|rule| !(rule.model.whole().is_some() && rule.provider.whole().is_some()));
         problems.or(())
     }
@@ -84,16 +88,29 @@ impl Overrides {
         }
     }
 
-    /// The first rule from `start` on that is for one of the models.
+    /// The first place from `start` on whose rule is for the model of that place: all rules for the first model come before
+    /// those for the second one.
     pub(super) fn find(&self, start: usize, provider: &str, models: [&str; 2]) -> Option<usize> {
-        let (provider, models) = (provider.to_lowercase(), models.map(|model| model.trim().to_lowercase()));
-        let names = Provider::named(&provider).map(|provider| provider.names()).unwrap_or_default();
-        let meant = |rule: &Rule| {
-            let by_name = rule.provider.fits(&provider) || names.iter().any(|name| rule.provider.fits(name));
-            by_name && models.iter().any(|model| !model.is_empty() && rule.model.fits(model))
+        if self.rules.is_empty() {
+            return None;
+        }
+        let known = Provider::named(provider);
+        let named = provider.to_lowercase();
+        let sells = |rule: &Rule| {
+            let by = |known: &Provider| known.all_names().any(|name| rule.provider.fits(name));
+            rule.provider.fits(&named) || known.is_some_and(by)
         };
-        let mut rules = self.rules.iter().enumerate().skip(start);
-        rules.find(|(_, rule)| meant(rule)).map(|(at, _)| at)
+        let models = models.map(|model| told(model, known));
+        let places = models.iter().flat_map(|names| self.rules.iter().map(move |rule| (rule, names)));
+        let meant =
+            |(rule, names): (&Rule, &Vec<String>)| sells(rule) && names.iter().any(|name| rule.model.fits(name));
+        let mut places = places.enumerate().skip(start);
+        places.find(|(_, place)| meant(*place)).map(|(at, _)| at)
+    }
+
+    /// The rule of a place.
+    pub(super) fn at(&self, place: usize) -> Option<&Rule> {
+        self.rules.get(place.checked_rem(self.rules.len())?)
     }
 }
 
@@ -219,6 +236,53 @@ prices: 3
     }
 
     #[test]
+    fn the_model_that_answered_goes_before_the_one_that_was_asked_for() {
+        let text = "\
+models:
+  - {provider: openai, model: gpt-4o-mini, input_cost_per_token: 1}
+  - {provider: openai, model: 'gpt-4.1*', input_cost_per_token: 2}
+";
+        let mut own = Overrides::default();
+        own.add(text, "my.yaml").unwrap();
+        let found = |models| {
+            let all = std::iter::successors(own.find(0, "openai", models), |at| own.find(at + 1, "openai", models));
+            all.map(|place| own.at(place).unwrap().periods[0].1.key.to_string()).collect::<Vec<_>>()
+        };
+        let (exact, glob) = ("openai/gpt-4o-mini".to_owned(), "openai/gpt-4.1*".to_owned());
+        assert_eq!(found(["gpt-4.1-nano", "gpt-4o-mini"]), [glob.clone(), exact.clone()]);
+        assert_eq!(found(["gpt-4o-mini", "gpt-4.1-nano"]), [exact.clone(), glob]);
+        // Of what answered there may be no own price, as where the name that was asked for is that of a deployment.
+        assert_eq!(found(["gpt-4o-mini-2024-07-18", "gpt-4o-mini"]), [exact]);
+    }
+
+    #[test]
+    fn a_rule_is_for_a_model_as_it_is_told_and_without_what_stands_before_its_name() {
+        let arn = "arn:aws:bedrock:us-east-1:123:application-inference-profile/abcd";
+        let text = format!(
+            "models:\n  - {{provider: openai, model: gpt-4o, input_cost_per_token: 1}}\n  \
+             - {{provider: bedrock, model: us.amazon.nova-lite-v1:0, input_cost_per_token: 1}}\n  \
+             - {{provider: bedrock, model: '{arn}', input_cost_per_token: 1}}\n  \
+             - {{provider: gemini, model: gemini-2.5-pro, input_cost_per_token: 1}}\n"
+        );
+        let mut own = Overrides::default();
+        own.add(&text, "my.yaml").unwrap();
+        let profile = "arn:aws:bedrock:us-east-1:123:inference-profile/us.amazon.nova-lite-v1:0";
+        let opaque = "arn:aws:bedrock:us-east-1:123:application-inference-profile/us.amazon.nova-lite-v1:0";
+        for (provider, model, place) in [
+            ("openai", "openai/gpt-4o", Some(0)),
+            ("openrouter", "openai/gpt-4o", None),
+            ("aws.bedrock", "us.amazon.nova-lite-v1:0", Some(1)),
+            ("aws.bedrock", profile, Some(1)),
+            ("aws.bedrock", opaque, None),
+            ("aws.bedrock", arn, Some(2)),
+            ("gcp.gemini", "models/gemini-2.5-pro", Some(3)),
+            ("gcp.gen_ai", "google/gemini-2.5-pro", Some(3)),
+        ] {
+            assert_eq!(own.find(0, provider, [model, ""]), place, "{provider} {model}");
+        }
+    }
+
+    #[test]
     fn exact_rules_go_first_and_dates_decide_between_periods() {
         let text = "\
 models:
@@ -229,8 +293,9 @@ models:
         let mut own = Overrides::default();
         own.add(text, "my.yaml").unwrap();
         assert_eq!(own.rules.len(), 2);
-        assert_eq!(own.find(0, "OpenAI", ["", "GPT-4o"]), Some(0));
-        assert_eq!(own.find(1, "openai", ["", "gpt-4o"]), Some(1));
+        assert_eq!(own.find(0, "OpenAI", ["GPT-4o", ""]), Some(0));
+        assert_eq!(own.find(1, "openai", ["gpt-4o", ""]), Some(1));
+        assert_eq!(own.find(2, "openai", ["gpt-4o", ""]), None);
         assert_eq!(own.find(0, "other", ["gpt-4o", ""]), Some(1));
         assert_eq!(own.find(0, "other", ["", ""]), None);
         assert!(own.rules[0].at(calendar::date("2025-12-31").unwrap()).is_none());

@@ -50,9 +50,15 @@ const fn plain(
 
 /// Those whose names differ between conventions and books. The others are found by the name that a book has for them.
 const PROVIDERS: [Provider; 30] = [
-    provider(&["openai"], &["openai", "text-completion-openai"], &["openai"], &["openai"], Naming::Plain),
     provider(
-        &["azure.ai.openai", "az.ai.openai", "azure", "azure_openai", "azure-openai", "azure_text"],
+        &["openai", "oai", "open_ai"],
+        &["openai", "text-completion-openai"],
+        &["openai"],
+        &["openai"],
+        Naming::Plain,
+    ),
+    provider(
+        &["azure.ai.openai", "az.ai.openai", "azure", "azure_openai", "azure-openai", "azureopenai", "azure_text"],
         &["azure", "azure_text"],
         &["azure", "azure_text"],
         &["azure"],
@@ -65,9 +71,18 @@ const PROVIDERS: [Provider; 30] = [
         &["azure"],
         Naming::Azure,
     ),
-    plain(&["anthropic"], &["anthropic"], &["anthropic"]),
+    plain(&["anthropic", "claude"], &["anthropic"], &["anthropic"]),
     provider(
-        &["aws.bedrock", "aws_bedrock", "bedrock", "amazon_bedrock", "amazon-bedrock", "bedrock_converse", "aws"],
+        &[
+            "aws.bedrock",
+            "aws_bedrock",
+            "bedrock",
+            "amazon_bedrock",
+            "amazon-bedrock",
+            "bedrock_converse",
+            "aws",
+            "amazon",
+        ],
         &["bedrock*"],
         &["bedrock"],
         &["aws"],
@@ -84,6 +99,8 @@ const PROVIDERS: [Provider; 30] = [
             "google-genai",
             "google",
             "google.generative-ai",
+            "google_generativeai",
+            "google-gla",
         ],
         &["gemini"],
         &["gemini"],
@@ -91,13 +108,22 @@ const PROVIDERS: [Provider; 30] = [
         Naming::Google,
     ),
     provider(
-        &["gcp.vertex_ai", "vertex_ai", "vertexai", "vertex-ai", "google_vertexai", "google-vertex", "google.vertex"],
+        &[
+            "gcp.vertex_ai",
+            "vertex_ai",
+            "vertexai",
+            "vertex-ai",
+            "google_vertexai",
+            "google-vertex",
+            "google.vertex",
+            "vertex",
+        ],
         &["vertex_ai*"],
         &["vertex_ai"],
         &["google"],
         Naming::Google,
     ),
-    provider(&["gcp.gen_ai"], &["gemini", "vertex_ai*"], &["gemini", "vertex_ai"], &["google"], Naming::Google),
+    provider(&["gcp.gen_ai", "gcp"], &["gemini", "vertex_ai*"], &["gemini", "vertex_ai"], &["google"], Naming::Google),
     provider(
         &["mistral_ai", "mistral", "mistralai"],
         &["mistral", "codestral", "text-completion-codestral"],
@@ -123,7 +149,7 @@ const PROVIDERS: [Provider; 30] = [
     plain(&["cerebras"], &["cerebras"], &["cerebras"]),
     plain(&["voyage", "voyage_ai", "voyageai"], &["voyage"], &["voyageai"]),
     plain(&["dashscope", "alibaba_cloud", "alibaba", "qwen"], &["dashscope"], &[]),
-    plain(&["ibm.watsonx.ai", "watsonx", "ibm_watsonx"], &["watsonx"], &[]),
+    plain(&["ibm.watsonx.ai", "watsonx", "ibm_watsonx", "ibm", "watson"], &["watsonx"], &[]),
     plain(&["nvidia_nim", "nvidia", "nvidia-nim"], &["nvidia_nim"], &[]),
     plain(&["github_copilot", "github-copilot", "github.copilot"], &["github_copilot"], &["github-copilot"]),
     plain(&["vercel_ai_gateway", "vercel", "vercel.ai_gateway"], &["vercel_ai_gateway"], &[]),
@@ -190,8 +216,9 @@ impl Provider {
     }
 
     /// All its names.
-    pub(super) fn names(&self) -> &'static [&'static str] {
-        self.names
+    pub(super) fn all_names(&self) -> impl Iterator<Item = &'static str> {
+        let family = (self.naming == Naming::Google).then_some("google");
+        self.names.iter().chain(self.prefixes).copied().chain(family)
     }
 
     /// Whether that is one of its names.
@@ -267,6 +294,19 @@ mod tests {
         assert!(!Provider::named("azure.ai.openai").unwrap().owns("openai"));
         assert!(Provider::named("GCP.Vertex_AI").unwrap().owns("vertex_ai-anthropic_models"));
         assert!(Provider::named("open").is_none());
+    }
+
+    #[test]
+    fn every_name_that_the_conventions_have_for_a_provider_is_one_of_its_own() {
+        let conventions = crate::genai::conventions::Conventions::embedded();
+        let mut names = 0;
+        for (provider, alias) in &conventions.providers.names {
+            let Some(provider) = Provider::named(provider) else { continue };
+            // Of Google's three it may be any, before their models it is cut off with the path.
+            assert!(provider.is_called(alias) || alias == "google", "{alias}: {provider:?}");
+            names += 1;
+        }
+        assert!(names > 60, "{names}");
     }
 
     #[test]

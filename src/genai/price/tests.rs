@@ -123,6 +123,14 @@ fn no_provider_is_priced_by_another_ones_row() {
     for provider in ["anthropic", "groq", "mistral_ai"] {
         assert_eq!(BOOK.price(&call(provider, "gpt-4o", 1, 1)).status, Status::UnknownModel, "{provider}");
     }
+    // Nor one that no table knows, nor one that has other rows.
+    let others = [("acme", "gpt-4o"), ("acme", "deepseek/deepseek-chat"), ("huggingface", "deepseek-chat")];
+    for (provider, model) in others.into_iter().chain([("sagemaker", "gpt-4o"), ("Acme", "openrouter/openai/gpt-4o")]) {
+        let priced = BOOK.price(&call(provider, model, 1, 1));
+        assert_eq!((priced.status, priced.cost), (Status::UnknownModel, None), "{provider} {model}");
+    }
+    let own = BOOK.price(&call("databricks", "databricks-claude-sonnet-4-5", 1, 1));
+    assert_eq!(own.price_key, "databricks/databricks-claude-sonnet-4-5");
     let azure = BOOK.price(&call("azure.ai.openai", "gpt-4o", 1, 1));
     assert_eq!(azure.price_key, "azure/gpt-4o");
     // What is resold is declared by the book: Azure's rows in genai-prices are OpenAI's.
@@ -212,6 +220,24 @@ fn own_prices_go_before_all_books_from_their_day_on() {
 }
 
 #[test]
+fn an_own_price_leaves_the_context_window_that_a_book_knows() {
+    let directory = tempfile::tempdir().unwrap();
+    let own = directory.path().join("own.yaml");
+    let text = "models:\n  - {provider: openai, model: 'gpt-4o*', input_cost_per_token: 1e-06}\n  \
+                - {provider: openai, model: o3, max_input_tokens: 5000, input_cost_per_token: 1e-06}\n";
+    fs::write(&own, text).unwrap();
+    let [litellm, genai] = both();
+    let book = PriceBook::load(&[litellm, BookFile::File(own), genai]).unwrap();
+    let window = |model| {
+        let priced = book.price(&call("openai", model, 1, 0));
+        assert_eq!(priced.source, Some(Source::Override));
+        priced.context_window
+    };
+    assert_eq!(window("gpt-4o-mini"), BOOK.price(&call("openai", "gpt-4o-mini", 1, 0)).context_window);
+    assert_eq!([window("gpt-4o-mini"), window("o3"), window("gpt-4o-of-mine")], [Some(128_000), Some(5000), None]);
+}
+
+#[test]
 fn what_was_remembered_gives_the_same_and_is_bounded() {
     let book = PriceBook::load(&[BookFile::Embedded(Source::Litellm)]).unwrap();
     let first = book.price(&call("openai", "gpt-4o", 7, 7)).cost;
@@ -244,8 +270,10 @@ fn a_file_that_is_corrupt_or_has_shrunk_is_refused_with_its_path_and_the_old_boo
     for (text, wanted) in [
         (rows(49).into_bytes(), "has 49 prices, it had 100; less than 50 % is refused"),
         (rows(100)[..2000].to_owned().into_bytes(), "is not JSON: EOF while parsing"),
-        (b"{}".to_vec(), "is no price book of LiteLLM's"),
-        (b"[]".to_vec(), "is no genai-prices data"),
+        (b"{}".to_vec(), "is no price book of LiteLLM's: it has no models"),
+        (b"{\"sample_spec\": 5}".to_vec(), "is no price book of LiteLLM's: it has no models"),
+        (b"[]".to_vec(), "is no genai-prices data: it has no models"),
+        (b"[{\"id\": \"a\", \"models\": [{}]}]".to_vec(), "1 models cannot be read, the first is a: a model has no id"),
         (b"[{\"id\": 5}]".to_vec(), "a provider has no id"),
         (b"{\"a\": 5, \"b\": {\"litellm_provider\": \"x\", \"input_cost_per_token\": -1}}".to_vec(), "a: is no object"),
         (b"{\"a\": \xff}".to_vec(), "is no UTF-8 at byte 6"),
@@ -261,6 +289,23 @@ fn a_file_that_is_corrupt_or_has_shrunk_is_refused_with_its_path_and_the_old_boo
     fs::remove_file(&path).unwrap();
     let wrong = PriceBook::reload(&old, &[BookFile::File(path)]).unwrap_err().to_string();
     assert!(wrong.contains("cannot be read"), "{wrong}");
+}
+
+#[test]
+fn output_without_input_has_a_price_where_prices_come_in_ranges_of_input() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("prices.json");
+    let range = |above, most, price| {
+        format!(
+            "{{\"range\": [{above}, {most}], \"input_cost_per_token\": {price}, \"output_cost_per_token\": {price}}}"
+        )
+    };
+    let ranges = [range(1000, 2000, "3e-6"), range(0, 1000, "1e-6")].join(", ");
+    fs::write(&path, format!("{{\"m\": {{\"litellm_provider\": \"openai\", \"tiered_pricing\": [{ranges}]}}}}"))
+        .unwrap();
+    let book = PriceBook::load(&[BookFile::File(path)]).unwrap();
+    let cost = |input, output| book.price(&call("openai", "m", input, output)).cost.unwrap().total.to_string();
+    assert_eq!([cost(0, 1_000_000), cost(1000, 0), cost(1001, 0), cost(3000, 0)], ["1", "0.001", "0.003003", "0.009"]);
 }
 
 #[test]

@@ -214,6 +214,29 @@ fn a_session_over_two_traces_has_the_sums_of_both_and_one_call_that_both_tell_of
 }
 
 #[test]
+fn a_call_that_is_priced_by_the_second_costs_no_more_than_its_ceiling() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("own.yaml");
+    let rule = |name, of: &str, price| format!("  - {{name: {name}, match: {{{of}}}, {price}}}\n");
+    let of_model = rule("gpu", "gen_ai.provider.name: vllm", "per_second: 0.5");
+    let of_tool = rule("search", "gen_ai.tool.name: search", "per_call: 0.25");
+    std::fs::write(&path, format!("spans:\n{of_model}{of_tool}")).unwrap();
+    let book = PriceBook::load(&[crate::genai::price::BookFile::File(path)]).unwrap();
+    let mut asks = Asks::default();
+    asks.from(Ceiling::Cost, 0.1);
+    let log = Log::with_segments(256 << 20, 1 << 20, 4);
+    let mut world = World::pricing(Arc::new(Prices::new(book)), asks, 1, &config::Sessions::default(), log);
+    let call = told("any", (1, 1, 0), (0, 2000)).with("gen_ai.operation.name", "chat");
+    let call = call.with("gen_ai.provider.name", "vllm").with("gen_ai.request.model", "qwen3");
+    let used = |told: Told| told.count("gen_ai.usage.input_tokens", 10).count("gen_ai.usage.output_tokens", 3);
+    send(&mut world, &[used(call), used(search((1, 2, 1), (2000, 2100), "{}"))]);
+    let session = judged(world).remove(0);
+    let cost = session.sums().cost.unwrap().usd();
+    assert_eq!((cost, session.sums().unpriced_calls), (1.25, 0));
+    assert!(session.account.ceilings.of(Ceiling::Cost) >= cost);
+}
+
+#[test]
 fn a_call_stands_in_the_nearest_one_over_whatever_is_between() {
     let outer = agent((1, 1, 0), (0, 100));
     let between: Vec<Told> = (2..=6).map(|id| told("my.app", (1, id, id - 1), (1, 99))).collect();

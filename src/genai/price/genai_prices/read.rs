@@ -50,11 +50,13 @@ pub(in super::super) fn read(text: &str) -> Result<Book, String> {
     if book.models.len() > MAX_MODELS {
         return Err(format!("has {} models, at most {MAX_MODELS} are read", book.models.len()));
     }
-    if book.skipped > book.models.len() || book.models.is_empty() {
-        let first = book.first_skipped.unwrap_or_default();
-        return Err(format!("is no genai-prices data: {} models cannot be read {first}", book.skipped));
+    match book.first_skipped {
+        Some(first) if book.skipped > book.models.len() => {
+            Err(format!("is no genai-prices data: {} models cannot be read, the first is {first}", book.skipped))
+        }
+        None if book.models.is_empty() => Err("is no genai-prices data: it has no models".into()),
+        first_skipped => Ok(Book { first_skipped, ..book }),
     }
-    Ok(book)
 }
 
 fn seller(object: &Object<'_>, book: &mut Book) -> Result<(), String> {

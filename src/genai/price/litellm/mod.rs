@@ -119,8 +119,7 @@ impl Row {
 // === impl Book ===
 
 impl Book {
-    /// The row of a model: of a provider's own, or, where nobody is known to be the provider, the one of exactly that
-    /// name.
+    /// The row of a model: of a provider's own, or, where nobody is named as the provider, the one of exactly that name.
     pub(super) fn find(&self, provider: &str, region: &str, models: [&str; 2]) -> Option<Found> {
         let known = Provider::named(provider);
         for model in models {
@@ -155,15 +154,16 @@ impl Book {
         Some(Found { row: at, matched: form.matched, provider_known: true })
     }
 
-    /// As [`Book::find_of`], for a provider that only the book knows. Where it does not either, only the exact name counts.
+    /// As [`Book::find_of`], for a provider that only the book knows. Where none is named, the exact name of a model counts.
     fn find_of_named(&self, provider: &str, form: &Form) -> Option<Found> {
         let named = provider.trim().to_lowercase();
-        let own = |key: &str| self.row(key).filter(|(_, row)| *row.provider == *named);
-        if let Some((row, _)) = own(&format!("{named}/{}", form.name)).or_else(|| own(&form.name)) {
-            return Some(Found { row, matched: form.matched, provider_known: true });
+        if named.is_empty() {
+            let (row, _) = self.row(&form.name).filter(|_| form.matched == Match::Exact)?;
+            return Some(Found { row, matched: Match::Exact, provider_known: false });
         }
-        let (row, _) = self.row(&form.name).filter(|_| form.matched == Match::Exact)?;
-        Some(Found { row, matched: Match::Exact, provider_known: false })
+        let own = |key: &str| self.row(key).filter(|(_, row)| *row.provider == *named);
+        let (row, _) = own(&format!("{named}/{}", form.name)).or_else(|| own(&form.name))?;
+        Some(Found { row, matched: form.matched, provider_known: true })
     }
 
     fn row(&self, key: &str) -> Option<(u32, &Row)> {

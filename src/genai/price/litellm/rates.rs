@@ -79,10 +79,10 @@ impl Row {
         (of, own.get(Unit::Input) || own.get(Unit::Output))
     }
 
-    /// The range of `tiered_pricing` for that much input; beyond the last one, the last one.
+    /// The range of `tiered_pricing` for that much input: of none at all, the first one; beyond the last one, the last one.
     fn range(&self, input: u64) -> Option<&Range> {
         if input == 0 {
-            return None;
+            return self.ranges.first();
         }
         let within = self.ranges.iter().find(|range| range.above < input && input <= range.most);
         within.or_else(|| self.ranges.last())

@@ -41,14 +41,13 @@ pub(in super::super) fn read(text: &str) -> Result<Book, String> {
             }
         }
     }
-    if book.skipped > book.rows.len() || book.rows.is_empty() {
-        let first = book.first_skipped.unwrap_or_default();
-        return Err(format!(
-            "is no price book of LiteLLM's: {} rows cannot be read, the first is {first}",
-            book.skipped
-        ));
+    match book.first_skipped {
+        Some(first) if book.skipped > book.rows.len() => {
+            Err(format!("is no price book of LiteLLM's: {} rows cannot be read, the first is {first}", book.skipped))
+        }
+        None if book.rows.is_empty() => Err("is no price book of LiteLLM's: it has no models".into()),
+        first_skipped => Ok(Book { first_skipped, ..book }),
     }
-    Ok(book)
 }
 
 fn row(key: &str, raw: &RawValue, unknown_keys: &mut usize) -> Result<Row, String> {

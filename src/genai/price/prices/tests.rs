@@ -120,6 +120,34 @@ fn own_prices_go_before_the_embedded_books_and_may_not_turn_into_a_book() {
 }
 
 #[test]
+fn own_prices_that_have_shrunk_are_refused_and_while_one_file_is_bad_no_other_is_taken() {
+    let own = |entries: usize, price: &str| {
+        let model = |n| format!("  - {{provider: openai, model: m{n}, input_cost_per_token: {price}}}\n");
+        let span = "spans:\n  - {name: x, span: x, per_call: 1}\n";
+        format!("models:\n{}{span}", (0..entries - 1).map(model).collect::<String>())
+    };
+    let files = Files::new();
+    files.put("book.json", &book("1e-6", 10), 0);
+    files.put("own.yaml", &own(10, "9e-6"), 0);
+    let prices = Prices::open(&files.config(&["book.json"], Some("own.yaml"))).unwrap();
+    // Cut off at the end of a line it is YAML all the same.
+    let whole = own(10, "8e-6");
+    let cut: String = whole.split_inclusive('\n').take(5).collect();
+    files.put("own.yaml", &cut, 1);
+    files.put("book.json", &book("2e-6", 10), 1);
+    let Reload::Refused(problems) = prices.reload(false) else { panic!() };
+    let problems = problems.to_string();
+    assert!(problems.ends_with("own.yaml: has 4 prices, it had 10; less than 50 % is refused, the old ones stay"));
+    let version = |prices: &Prices| prices.current().editions()[0].version().to_owned();
+    let before = version(&prices);
+    assert_eq!((cost(&prices), prices.reloads()), ("9".into(), (0, 1)));
+    files.put("own.yaml", &own(5, "8e-6"), 2);
+    assert!(matches!(prices.reload(false), Reload::Taken(_)));
+    assert_eq!(cost(&prices), "8");
+    assert_ne!(version(&prices), before, "the other file is taken with it");
+}
+
+#[test]
 fn what_is_wrong_with_a_file_is_said_in_it_and_of_a_whole_file_where_it_is_named() {
     let files = Files::new();
     files.put("book.json", &book("1e-6", 1), 0);
