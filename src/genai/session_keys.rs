@@ -37,7 +37,8 @@ pub struct SessionKeys {
     end_events: Vec<String>,
     /// Those of `end_events`.
     end_event_names: EventNames,
-    placeholders: Vec<String>,
+    /// Texts that name nothing, whatever their case.
+    nothing: Vec<String>,
     error_types: ErrorTypes,
     service: Option<Slot>,
 }
@@ -63,7 +64,7 @@ impl SessionKeys {
         let mut compiled = Self {
             end_events: conventions.end_events.clone(),
             end_event_names: EventNames::of(conventions.end_events.iter().map(String::as_str)),
-            placeholders: conventions.placeholders.iter().map(|value| value.to_lowercase()).collect(),
+            nothing: conventions.placeholders.iter().chain(&conventions.nothing).cloned().collect(),
             error_types: ErrorTypes::compile(conventions, keys),
             service: keys.add("service.name"),
             ..Self::default()
@@ -135,9 +136,10 @@ impl SessionKeys {
     fn id_in<'a>(&self, value: AnyValue<'a>, json: &[String]) -> Option<Cow<'a, str>> {
         let id = match value {
             AnyValue::Str(text) if json.is_empty() => Cow::Borrowed(text.trim()),
-            AnyValue::Str(text) => Cow::Borrowed(
-                json.iter().find_map(|key| json_scan::string_at(text, key).filter(|id| self.names_something(id)))?,
-            ),
+            AnyValue::Str(text) => {
+                let mut inside = json.iter().filter_map(|key| json_scan::string_at(text, key)).map(str::trim);
+                Cow::Borrowed(inside.find(|id| self.names_something(id))?)
+            }
             AnyValue::Int(number) if json.is_empty() => Cow::Owned(number.to_string()),
             _ => return None,
         };
@@ -145,7 +147,7 @@ impl SessionKeys {
     }
 
     fn names_something(&self, id: &str) -> bool {
-        !id.is_empty() && id.len() <= MAX_ID && !self.placeholders.iter().any(|value| id.eq_ignore_ascii_case(value))
+        !id.is_empty() && id.len() <= MAX_ID && !self.nothing.iter().any(|value| id.eq_ignore_ascii_case(value))
     }
 }
 
@@ -166,3 +168,6 @@ impl Candidate<'_> {
 fn first_text<'a>(slots: &[Slot], picked: &Picked<'a>) -> Option<&'a str> {
     slots.iter().filter_map(|slot| picked.get(*slot)?.as_str()).find(|text| !text.is_empty())
 }
+
+#[cfg(test)]
+mod tests;
