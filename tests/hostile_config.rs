@@ -72,6 +72,26 @@ fn ten_mistakes_are_ten_problems_each_at_its_place() {
 }
 
 #[test]
+fn a_table_of_conventions_that_cannot_be_read_is_told_where_it_is_named() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("latin.yaml"), b"extends: default\nfields: {tool: [\xe4]}\n").unwrap();
+    for (file, says) in [
+        (path("missing.yaml"), "cannot be read: No such file"),
+        (path(""), "cannot be read: Is a directory"),
+        (path("latin.yaml"), ", line 2, is not UTF-8 from here on"),
+    ] {
+        let told = problems(&[&format!("sessions:\n  conventions: {file}\nexporters: {{debug: {{}}}}\n")], &[]);
+        let [line] = &told[..] else { panic!("{told:#?}") };
+        assert!(line.contains(&format!("/0.yaml:2:16: sessions.conventions: {file:?}")), "{line}");
+        assert!(line.contains(says), "{line}");
+    }
+    let told = problems(&["sessions: {conventions: ''}\nexporters: {debug: {}}\n"], &[]);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].ends_with("0.yaml:1:25: sessions.conventions: is empty, must be a file or left out"), "{told:#?}");
+}
+
+#[test]
 fn what_is_wrong_is_not_run() {
     let output = tailsieve(&["run"], &[TEN], &[]);
     let text = String::from_utf8(output.stderr).unwrap();

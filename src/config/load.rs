@@ -86,6 +86,14 @@ fn merge(under: &mut Node, over: Node) {
 }
 
 fn read_file(path: &Path) -> Result<Node, Problem> {
+    tree::parse(&read_text(path)?, &path.display().to_string())
+}
+
+/// The text of a file; of one that is too long, a byte more than is read.
+///
+/// # Errors
+/// Why it cannot be read; from which line on it is no text.
+pub fn read_text(path: &Path) -> Result<String, Problem> {
     let name = path.display().to_string();
     let mut bytes = Vec::new();
     // One byte more than is read, so that the reader sees that there is too much.
@@ -93,13 +101,12 @@ fn read_file(path: &Path) -> Result<Node, Problem> {
     File::open(path)
         .and_then(|file| file.take(limit).read_to_end(&mut bytes))
         .map_err(|error| file_problem(&name, &format!("cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = valid.iter().filter(|b| **b == b'\n').count() + 1;
         let text = "is not UTF-8 from here on".to_owned();
         Problem { line, column: 1, text, ..file_problem(&name, "") }
-    })?;
-    tree::parse(&text, &name)
+    })
 }
 
 fn file_problem(file: &str, text: &str) -> Problem {

@@ -1,5 +1,6 @@
 //! The convention table as data: `config/conventions.yaml`, embedded, or the user's file in its place or in front of it.
 
+mod load;
 mod parse;
 mod source;
 

@@ -17,9 +17,9 @@ use std::sync::Arc;
 use super::show::paint::Paint;
 use super::{Exit, complain, configuration, price};
 use crate::config::Config;
+use crate::genai::conventions::Conventions;
 use crate::genai::price::Prices;
 use crate::observe::machine;
-use crate::pipeline;
 use crate::session::Lens;
 use assemble::Assembly;
 use inspected::Inspected;
@@ -103,7 +103,8 @@ impl Args {
             true => Config::default(),
             false => configuration(&self.config).map_err(|problems| problems.to_string())?,
         };
-        let conventions = pipeline::conventions(&config.sessions).map_err(|problems| problems.to_string())?;
+        let conventions = Conventions::load(config.sessions.conventions.as_ref());
+        let conventions = conventions.map_err(|problems| problems.to_string())?;
         let prices = Arc::new(self.prices(&config)?);
         let lens = Lens::new(&conventions, &config.sessions, prices);
         Ok((config, Arc::new(lens)))
