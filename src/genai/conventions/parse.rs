@@ -1,6 +1,6 @@
 //! The table out of its YAML tree, every mistake with its place.
 
-use super::source::{Field, Glob, InputCounts, Place, Source, Unit, When};
+use super::source::{Field, Glob, InputCounts, Kind, Place, Source, Unit, When};
 use super::{Conventions, ErrorWords, IdSource, Producer, Providers, Silence, Streams};
 use crate::config::section::{Section, item, join, suggest};
 use crate::config::tree::{Node, Scalar, Value};
@@ -24,9 +24,10 @@ pub(super) fn table(root: &Node, problems: &mut Problems) -> (Conventions, bool)
     error.finish();
     let mut fields = section.section("fields");
     // Whose a span is and where it runs is read as for sessions.
-    for (field, name, _) in Field::ALL.iter().filter(|(field, ..)| !matches!(field, Field::Tenant | Field::Environment))
+    for (field, name, kind) in
+        Field::ALL.iter().filter(|(field, ..)| !matches!(field, Field::Tenant | Field::Environment))
     {
-        table.fields.extend(sources(&mut fields, name).into_iter().map(|source| (*field, source)));
+        table.fields.extend(sources(&mut fields, name, *kind).into_iter().map(|source| (*field, source)));
     }
     fields.finish();
     table.nothing = texts(&mut section, "nothing");
@@ -222,7 +223,7 @@ fn silences(section: &mut Section<'_, '_>, path: &str) -> Vec<Silence> {
 
 // === sources ===
 
-fn sources(fields: &mut Section<'_, '_>, name: &'static str) -> Vec<Source> {
+fn sources(fields: &mut Section<'_, '_>, name: &'static str, kind: Kind) -> Vec<Source> {
     let mut sources = Vec::new();
     let path = join(fields.path(), name);
     for (index, node) in fields.list(name).iter().enumerate() {
@@ -234,6 +235,9 @@ fn sources(fields: &mut Section<'_, '_>, name: &'static str) -> Vec<Source> {
         }
         let mut one = fields.of(node, path.clone());
         let source = source(&mut one, &path);
+        if one.has("means") && kind != Kind::Flag {
+            one.problem("means", format!("{name} is no flag: only streaming and failed say something by being there"));
+        }
         one.finish();
         sources.extend(source);
     }

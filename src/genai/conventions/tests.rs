@@ -73,3 +73,23 @@ extends: defalt
         assert!(problems.lines().any(|line| line.starts_with(begin)), "{begin}\n{problems}");
     }
 }
+
+#[test]
+fn only_flags_say_something_by_being_there() {
+    let text = "\
+fields:
+  input_tokens: [{key: mycost, means: true}]
+  first_token: [{event: e, means: false}]
+  streaming: [{key: s, means: true}]
+  failed: [{key: f, means: false}]
+";
+    let problems = Conventions::parse(text, "my.yaml").unwrap_err().to_string();
+    let says = "is no flag: only streaming and failed say something by being there";
+    let told = [
+        format!("my.yaml:2:39: fields.input_tokens[0].means: input_tokens {says}"),
+        format!("my.yaml:3:35: fields.first_token[0].means: first_token {says}"),
+    ];
+    assert_eq!(problems.lines().collect::<Vec<_>>(), told, "{problems}");
+    let flags = Field::ALL.iter().filter(|(.., kind)| *kind == Kind::Flag).map(|(_, name, _)| *name);
+    assert_eq!(flags.collect::<Vec<_>>(), ["streaming", "failed"]);
+}
