@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::{Exit, complain, configuration};
-use crate::config;
+use crate::config::{self, Purpose};
 
 /// Check configuration files and print what they come to
 ///
@@ -22,7 +22,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Exit {
-        let config = match configuration(&self.files) {
+        let config = match configuration(&self.files, Purpose::Run) {
             Ok(config) => config,
             Err(problems) => {
                 complain(problems);

@@ -32,7 +32,7 @@ pub mod units;
 mod tests;
 
 pub use effective::effective;
-pub use load::{load, parse, read, read_text};
+pub use load::{Purpose, load, parse, read, read_text};
 pub use problem::{Problem, Problems};
 
 /// Least memory that a process can do with, in bytes.
