@@ -234,6 +234,9 @@ fn write(receiver: &Receiver<Kept>, enricher: &Enricher, exporters: &Exporters) 
 fn compile(config: &Config, prices: Arc<Prices>) -> Result<Compiled, Problems> {
     let mut problems = Problems::default();
     let conventions = Conventions::load(config.sessions.conventions.as_ref());
+    if let Some(lacks) = conventions.as_ref().ok().and_then(Conventions::lacks) {
+        tracing::warn!("sessions.conventions {lacks}");
+    }
     let conventions = conventions.unwrap_or_else(|wrong| {
         wrong.iter().cloned().for_each(|problem| problems.push(problem));
         Conventions::default()

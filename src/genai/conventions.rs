@@ -170,6 +170,10 @@ impl Conventions {
         let (mut table, extends) = parse::table(&root, &mut problems);
         if extends {
             table.put_in_front_of(Self::embedded());
+        } else if problems.is_empty() && table == Self::default() {
+            let text = "says nothing, so that nothing would be read of any span: with extends: default it stands in front of \
+                        the embedded table";
+            problems.push(root.problem("", text));
         }
         problems.or(table)
     }

@@ -23,10 +23,7 @@ pub(super) fn table(root: &Node, problems: &mut Problems) -> (Conventions, bool)
     table.exception_attribute = error.string("exception_attribute").unwrap_or_default();
     error.finish();
     let mut fields = section.section("fields");
-    // Whose a span is and where it runs is read as for sessions.
-    for (field, name, kind) in
-        Field::ALL.iter().filter(|(field, ..)| !matches!(field, Field::Tenant | Field::Environment))
-    {
+    for (field, name, kind) in Field::ALL.iter().filter(|(field, ..)| field.is_read_by_itself()) {
         table.fields.extend(sources(&mut fields, name, *kind).into_iter().map(|source| (*field, source)));
     }
     fields.finish();
