@@ -63,7 +63,7 @@ pub struct Conventions {
 pub struct IdSource {
     /// The attribute's key.
     pub key: String,
-    /// Keys to look for in the JSON object that it holds; empty when it holds the id itself.
+    /// Keys to look for in the JSON object or the key-value list that it holds; empty when it holds the id itself.
     pub json: Vec<String>,
 }
 
