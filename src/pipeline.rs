@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::config::{self, Config, Exporter, Problem, Problems, Sourced};
+use crate::config::{self, Config, Exporter, Problem, Problems};
 use crate::enrich::Enricher;
 use crate::export::Exporters;
 use crate::expr::Compiler;
@@ -233,7 +233,10 @@ fn write(receiver: &Receiver<Kept>, enricher: &Enricher, exporters: &Exporters) 
 
 fn compile(config: &Config, prices: Arc<Prices>) -> Result<Compiled, Problems> {
     let mut problems = Problems::default();
-    let conventions = conventions(&config.sessions);
+    let conventions = Conventions::load(config.sessions.conventions.as_ref());
+    if let Some(lacks) = conventions.as_ref().ok().and_then(Conventions::lacks) {
+        tracing::warn!("sessions.conventions {lacks}");
+    }
     let conventions = conventions.unwrap_or_else(|wrong| {
         wrong.iter().cloned().for_each(|problem| problems.push(problem));
         Conventions::default()
@@ -251,23 +254,6 @@ fn compile(config: &Config, prices: Arc<Prices>) -> Result<Compiled, Problems> {
             }
             Err(problems)
         }
-    }
-}
-
-/// The convention table that is configured.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn conventions(config: &config::Sessions) -> Result<Conventions, Problems> {
-    match &config.conventions {
-        None => Ok(Conventions::embedded()),
-        Some(path) => match std::fs::read_to_string(path) {
-            Ok(text) => Conventions::parse(&text, &path.display().to_string()),
-            Err(error) => {
-                let text = format!("cannot read {}: {error}", path.display());
-                Err(Problems::from(Sourced::from("").problem("sessions.conventions", 0, 0, text)))
-            }
-        },
     }
 }
 

@@ -72,6 +72,58 @@ fn ten_mistakes_are_ten_problems_each_at_its_place() {
 }
 
 #[test]
+fn a_table_of_conventions_that_cannot_be_read_is_told_where_it_is_named() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("latin.yaml"), b"extends: default\nfields: {tool: [\xe4]}\n").unwrap();
+    for (file, says) in [
+        (path("missing.yaml"), "cannot be read: No such file"),
+        (path(""), "cannot be read: Is a directory"),
+        (path("latin.yaml"), ", line 2, is not UTF-8 from here on"),
+    ] {
+        let told = problems(&[&format!("sessions:\n  conventions: {file}\nexporters: {{debug: {{}}}}\n")], &[]);
+        let [line] = &told[..] else { panic!("{told:#?}") };
+        assert!(line.contains(&format!("/0.yaml:2:16: sessions.conventions: {file:?}")), "{line}");
+        assert!(line.contains(says), "{line}");
+    }
+    let told = problems(&["sessions: {conventions: ''}\nexporters: {debug: {}}\n"], &[]);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].ends_with("0.yaml:1:25: sessions.conventions: is empty, must be a file or left out"), "{told:#?}");
+}
+
+#[test]
+fn a_table_of_conventions_that_says_nothing_is_refused_and_one_that_leaves_much_out_is_warned_of() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("c.yaml").display().to_string();
+    let config = format!("sessions:\n  conventions: {path}\nexporters: {{file: {{path: /nonexistent/f.jsonl}}}}\n");
+    for nothing in ["", "# fields:\n#   tool: [my.tool]\n", "{}\n", "fields: {tool: []}\nsession:\n"] {
+        std::fs::write(&path, nothing).unwrap();
+        let told = problems(&[&config], &[]);
+        let [line] = &told[..] else { panic!("{told:#?}") };
+        assert!(line.starts_with(&format!("{path}:1:1: says nothing")) && line.contains("extends: default"), "{line}");
+    }
+    std::fs::write(&path, "fields: {tool: [my.tool], agent: [my.agent]}\nsession: {id: [my.session]}\n").unwrap();
+    let output = tailsieve(&["check"], &[&config], &[]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), text.lines().count()), (Some(0), 1), "{text}");
+    let says = format!(
+        "0.yaml:2:16: sessions.conventions: warning: {path:?} has no source of 43 of 45 fields (operation, tool_call_id, \
+         tool_arguments, provider, request_model, response_model, input_tokens, output_tokens and 35 more), no \
+         operations.kinds, no finish_reasons, no providers.names, no producers: that is not read of any span; with \
+         extends: default the embedded table stands behind it"
+    );
+    assert!(text.trim_end().ends_with(&says), "{text}");
+    // At the start it is told before anything is opened.
+    let started = String::from_utf8(tailsieve(&["run"], &[&config], &[]).stderr).unwrap();
+    assert_eq!(started.matches("no source of 43 of 45 fields").count(), 1, "{started}");
+    std::fs::write(&path, "extends: default\nfields: {tool: [my.tool]}\n").unwrap();
+    for command in ["check", "run"] {
+        let text = String::from_utf8(tailsieve(&[command], &[&config], &[]).stderr).unwrap();
+        assert!(!text.contains("no source"), "{text}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_not_run() {
     let output = tailsieve(&["run"], &[TEN], &[]);
     let text = String::from_utf8(output.stderr).unwrap();

@@ -247,6 +247,32 @@ fn a_configuration_says_what_names_a_session() {
 }
 
 #[test]
+fn a_configuration_for_inspection_needs_no_exporters_and_is_checked_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let (conventions, config) = (directory.path().join("conventions.yaml"), directory.path().join("config.yaml"));
+    fs::write(&conventions, "extends: default\nsession: {id: [nothing.at.all]}\n").unwrap();
+    let from = recordings("otel_genai_openai/session3");
+    let arguments = ["--config", config.to_str().unwrap()];
+    let only_sessions = format!("sessions: {{conventions: '{}'}}\n", conventions.display());
+    for text in [&only_sessions, "# nothing\n", "exporters: {}\n"] {
+        fs::write(&config, text).unwrap();
+        assert_eq!(sessions(&arguments, &[&from]).len(), 1, "{text}");
+    }
+    for (text, wrong) in [
+        ("sessions: {settle: soon}\n", ":1:20: sessions.settle: "),
+        ("exporters: {pigeon: {}}\n", ":1:13: exporters.pigeon: "),
+        ("passthrough: {logs: [debug]}\n", ":1:22: passthrough.logs"),
+        ("sampling: {rules: [{name: a, when: session.faild}]}\n", ":1:44: sampling.rules[0].when: "),
+    ] {
+        fs::write(&config, text).unwrap();
+        let output = inspect(&arguments, &[&from]);
+        let told: Vec<_> = std::str::from_utf8(&output.stderr).unwrap().lines().collect();
+        assert_eq!((output.status.code(), told.len()), (Some(1), 1), "{told:?}");
+        assert!(told[0].contains(wrong), "{wrong}: {told:?}");
+    }
+}
+
+#[test]
 fn what_a_model_sdk_tells_in_a_trace_of_its_own_is_in_the_session_of_its_call() {
     for scenario in ["ollm_anthropic/stream", "oi_anthropic/helper_stream"] {
         let sessions = sessions(&[], &[&recordings(scenario)]);

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config, Problems};
+use crate::config::{self, Config, Problems, Purpose};
 use crate::pipeline;
 
 /// How the process exits.
@@ -100,8 +100,8 @@ fn complain(line: impl Display) {
 }
 
 /// The configuration in `files`, checked whole: its sections, and the rules and conventions that they name.
-fn configuration(files: &[PathBuf]) -> Result<Config, Problems> {
-    let (config, mut problems) = config::read(files, &variable);
+fn configuration(files: &[PathBuf], purpose: Purpose) -> Result<Config, Problems> {
+    let (config, mut problems) = config::read(files, &variable, purpose);
     pipeline::check(&config).iter().cloned().for_each(|problem| problems.push(problem));
     problems.or(config)
 }

@@ -7,6 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, complain, configuration, variable};
+use crate::config::Purpose;
 use crate::observe::logs;
 use crate::pipeline;
 
@@ -38,7 +39,7 @@ struct Signals {
 
 impl Args {
     pub(super) fn run(self) -> Exit {
-        let config = match configuration(&self.config) {
+        let config = match configuration(&self.config, Purpose::Run) {
             Ok(config) => config,
             Err(problems) => return failed(problems),
         };

@@ -11,19 +11,28 @@ use super::section::Section;
 use super::tree::{self, MAX_BYTES, Node, Value};
 use super::{Config, read as sections};
 
-/// Reads the files into one configuration. Later files win: mappings are merged key by key, everything else is
+/// What a configuration is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To run: what is kept goes somewhere.
+    Run,
+    /// To look into files: nothing goes out, so that it may name no exporter.
+    Inspect,
+}
+
+/// Reads the files into one configuration to run. Later files win: mappings are merged key by key, everything else is
 /// replaced whole.
 ///
 /// # Errors
 /// All that is wrong, in the order of the lines; of a file that is not YAML only the first thing.
 pub fn load(files: &[PathBuf], env: Env<'_>) -> Result<Config, Problems> {
-    let (config, problems) = read(files, env);
+    let (config, problems) = read(files, env, Purpose::Run);
     problems.or(config)
 }
 
 /// As [`load`], but for what is wrong: what could be read is given beside it, the default in place of the rest, so that
 /// what others find wrong with it can be told at once.
-pub fn read(files: &[PathBuf], env: Env<'_>) -> (Config, Problems) {
+pub fn read(files: &[PathBuf], env: Env<'_>, purpose: Purpose) -> (Config, Problems) {
     let mut problems = Problems::default();
     let mut root: Option<Node> = None;
     for file in files {
@@ -36,7 +45,7 @@ pub fn read(files: &[PathBuf], env: Env<'_>) -> (Config, Problems) {
         }
     }
     match root {
-        Some(root) if problems.is_empty() => config(root, env),
+        Some(root) if problems.is_empty() => config(root, env, purpose),
         None if problems.is_empty() => {
             let problem = file_problem("configuration", "no file was given, name one with --config FILE");
             (Config::default(), Problems::from(problem))
@@ -45,20 +54,20 @@ pub fn read(files: &[PathBuf], env: Env<'_>) -> (Config, Problems) {
     }
 }
 
-/// Reads a configuration from text; `name` stands for the file in what is reported.
+/// Reads a configuration to run from text; `name` stands for the file in what is reported.
 ///
 /// # Errors
 /// As [`load`].
 pub fn parse(text: &str, name: &str, env: Env<'_>) -> Result<Config, Problems> {
-    let (config, problems) = config(tree::parse(text, name)?, env);
+    let (config, problems) = config(tree::parse(text, name)?, env, Purpose::Run);
     problems.or(config)
 }
 
 /// The tree as a configuration, and all that is wrong with it.
-fn config(mut root: Node, env: Env<'_>) -> (Config, Problems) {
+fn config(mut root: Node, env: Env<'_>, purpose: Purpose) -> (Config, Problems) {
     let mut problems = Problems::default();
     expand(&mut root, env, &mut problems);
-    let config = sections::root(Section::new(&root, "", &mut problems));
+    let config = sections::root(Section::new(&root, "", &mut problems), purpose);
     (config, problems)
 }
 
@@ -86,6 +95,14 @@ fn merge(under: &mut Node, over: Node) {
 }
 
 fn read_file(path: &Path) -> Result<Node, Problem> {
+    tree::parse(&read_text(path)?, &path.display().to_string())
+}
+
+/// The text of a file; of one that is too long, a byte more than is read.
+///
+/// # Errors
+/// Why it cannot be read; from which line on it is no text.
+pub fn read_text(path: &Path) -> Result<String, Problem> {
     let name = path.display().to_string();
     let mut bytes = Vec::new();
     // One byte more than is read, so that the reader sees that there is too much.
@@ -93,13 +110,12 @@ fn read_file(path: &Path) -> Result<Node, Problem> {
     File::open(path)
         .and_then(|file| file.take(limit).read_to_end(&mut bytes))
         .map_err(|error| file_problem(&name, &format!("cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = valid.iter().filter(|b| **b == b'\n').count() + 1;
         let text = "is not UTF-8 from here on".to_owned();
         Problem { line, column: 1, text, ..file_problem(&name, "") }
-    })?;
-    tree::parse(&text, &name)
+    })
 }
 
 fn file_problem(file: &str, text: &str) -> Problem {

@@ -32,7 +32,7 @@ pub mod units;
 mod tests;
 
 pub use effective::effective;
-pub use load::{load, parse, read};
+pub use load::{Purpose, load, parse, read, read_text};
 pub use problem::{Problem, Problems};
 
 /// Least memory that a process can do with, in bytes.
@@ -164,7 +164,7 @@ pub struct Sessions {
     pub shards: Option<u16>,
     /// `conventions`: a file in the form of `config/conventions.yaml` that replaces the embedded one, or, with `extends:
     /// default`, is put in front of it.
-    pub conventions: Option<PathBuf>,
+    pub conventions: Option<Sourced>,
     /// `outcome`: what says how a session ended.
     pub outcome: Outcome,
     /// `irreversible_tools`: tools whose calls cannot be undone; each `*` stands for anything.

@@ -1,6 +1,9 @@
 //! The convention table as data: `config/conventions.yaml`, embedded, or the user's file in its place or in front of it.
 
+mod agree;
+mod fields;
 mod glob;
+mod load;
 mod parse;
 mod source;
 
@@ -62,7 +65,7 @@ pub struct Conventions {
 pub struct IdSource {
     /// The attribute's key.
     pub key: String,
-    /// Keys to look for in the JSON object that it holds; empty when it holds the id itself.
+    /// Keys to look for in the JSON object or the key-value list that it holds; empty when it holds the id itself.
     pub json: Vec<String>,
 }
 
@@ -169,8 +172,14 @@ impl Conventions {
         let root = tree::parse(text, name)?;
         let mut problems = Problems::default();
         let (mut table, extends) = parse::table(&root, &mut problems);
+        let behind = if extends { Self::embedded() } else { Self::default() };
+        agree::check(&root, &behind, &mut problems);
         if extends {
-            table.put_in_front_of(Self::embedded());
+            table.put_in_front_of(behind);
+        } else if problems.is_empty() && table == Self::default() {
+            let text = "says nothing, so that nothing would be read of any span: with extends: default it stands in front of \
+                        the embedded table";
+            problems.push(root.problem("", text));
         }
         problems.or(table)
     }

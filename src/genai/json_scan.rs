@@ -5,8 +5,10 @@
 
 use std::str::from_utf8;
 
+mod escapes;
 mod paths;
 
+pub use escapes::unescape;
 pub use paths::{At, Found, Paths};
 
 /// Longest text that is looked at, in bytes: what stands behind is not found.
@@ -21,15 +23,6 @@ pub enum Json<'a> {
     Word(&'a str),
     /// The text from an opening bracket on.
     Nested(&'a str),
-}
-
-/// The string at `key` on the top level of the JSON object in `text`. `None` when there is none, it is not a string, or it
-/// holds an escape.
-pub fn string_at<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    match find(text.as_bytes(), &[key])? {
-        Json::Text(found) if !found.contains('\\') => Some(found),
-        _ => None,
-    }
 }
 
 /// The value at `path`: names of members and indexes of items. For several of one text there are [`Paths`].
@@ -156,10 +149,14 @@ fn skip_separators(text: &[u8], at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Json, string_at};
+    use super::Json;
 
     fn find<'a>(text: &'a str, path: &[&str]) -> Option<Json<'a>> {
         super::find(text.as_bytes(), path)
+    }
+
+    fn string_at<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+        if let Some(Json::Text(found)) = find(text, &[key]) { Some(found) } else { None }
     }
 
     #[test]
@@ -174,7 +171,7 @@ mod tests {
     fn what_is_cut_off_behind_the_value_does_not_matter() {
         assert_eq!(string_at(r#"{"thread_id":"t-1","messages":[{"content":"abc"#, "thread_id"), Some("t-1"));
         assert_eq!(string_at(r#"{"thread_id":"t-"#, "thread_id"), None);
-        for text in ["", "{", "\"", "{\"a\\", "]]]]", "{\"thread_id\":", "{\"thread_id\":\"a\\\"b\"}"] {
+        for text in ["", "{", "\"", "{\"a\\", "]]]]", "{\"thread_id\":", "{\"thread_id\":\"a\\\"b"] {
             assert_eq!(string_at(text, "thread_id"), None, "{text}");
         }
     }

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::conventions::{Conventions, IdSource};
 use super::errors::ErrorTypes;
-use super::json_scan;
+use super::json_scan::{self, Json, unescape};
 use crate::otlp::event::EventNames;
 use crate::otlp::keys::{KeyTable, Picked, Slot};
 use crate::otlp::value::AnyValue;
@@ -15,6 +15,8 @@ use crate::otlp::walk::Visit;
 
 /// Longest id that is taken, in bytes; a longer one names nothing.
 const MAX_ID: usize = 512;
+/// Most bytes of an escape that stands for one: `\u0041`.
+const LONGEST_ESCAPE: usize = 6;
 
 /// Rank of an id that a linked trace gave: behind every span attribute.
 pub const RANK_LINK: u16 = u16::MAX - 3;
@@ -37,7 +39,8 @@ pub struct SessionKeys {
     end_events: Vec<String>,
     /// Those of `end_events`.
     end_event_names: EventNames,
-    placeholders: Vec<String>,
+    /// Texts that name nothing, whatever their case.
+    nothing: Vec<String>,
     error_types: ErrorTypes,
     service: Option<Slot>,
 }
@@ -63,7 +66,7 @@ impl SessionKeys {
         let mut compiled = Self {
             end_events: conventions.end_events.clone(),
             end_event_names: EventNames::of(conventions.end_events.iter().map(String::as_str)),
-            placeholders: conventions.placeholders.iter().map(|value| value.to_lowercase()).collect(),
+            nothing: conventions.placeholders.iter().chain(&conventions.nothing).cloned().collect(),
             error_types: ErrorTypes::compile(conventions, keys),
             service: keys.add("service.name"),
             ..Self::default()
@@ -132,20 +135,51 @@ impl SessionKeys {
         self.service.and_then(|slot| visit.resource.text_bytes(slot)).unwrap_or_default()
     }
 
+    /// The id that a value is; the one that it holds at the first of the keys in `json` that names something.
     fn id_in<'a>(&self, value: AnyValue<'a>, json: &[String]) -> Option<Cow<'a, str>> {
+        if json.is_empty() {
+            return self.id_of(value);
+        }
+        match value {
+            AnyValue::Str(text) => json.iter().find_map(|key| {
+                let found = json_scan::find(text.as_bytes(), std::slice::from_ref(key))?;
+                self.id_of_json(found)
+            }),
+            AnyValue::KvList(_) => json.iter().find_map(|key| {
+                let member = value.entries().find(|member| member.key == key)?;
+                self.id_of(member.value)
+            }),
+            _ => None,
+        }
+    }
+
+    fn id_of<'a>(&self, value: AnyValue<'a>) -> Option<Cow<'a, str>> {
         let id = match value {
-            AnyValue::Str(text) if json.is_empty() => Cow::Borrowed(text.trim()),
-            AnyValue::Str(text) => Cow::Borrowed(
-                json.iter().find_map(|key| json_scan::string_at(text, key).filter(|id| self.names_something(id)))?,
-            ),
-            AnyValue::Int(number) if json.is_empty() => Cow::Owned(number.to_string()),
+            AnyValue::Str(text) => Cow::Borrowed(text.trim()),
+            AnyValue::Int(number) => Cow::Owned(number.to_string()),
+            _ => return None,
+        };
+        self.names_something(&id).then_some(id)
+    }
+
+    /// The id that a value in JSON is: with its escapes and without them it is the same.
+    fn id_of_json<'a>(&self, value: Json<'a>) -> Option<Cow<'a, str>> {
+        let id = match value {
+            Json::Text(text) if text.len() > MAX_ID * LONGEST_ESCAPE => return None,
+            Json::Text(text) if text.contains('\\') => {
+                let mut bytes = Vec::with_capacity(text.len());
+                unescape(text, usize::MAX, |piece| bytes.extend_from_slice(piece));
+                Cow::Owned(String::from_utf8(bytes).ok()?.trim().to_owned())
+            }
+            Json::Text(text) => Cow::Borrowed(text.trim()),
+            Json::Word(word) if is_whole(word) => Cow::Borrowed(word),
             _ => return None,
         };
         self.names_something(&id).then_some(id)
     }
 
     fn names_something(&self, id: &str) -> bool {
-        !id.is_empty() && id.len() <= MAX_ID && !self.placeholders.iter().any(|value| id.eq_ignore_ascii_case(value))
+        !id.is_empty() && id.len() <= MAX_ID && !self.nothing.iter().any(|value| id.eq_ignore_ascii_case(value))
     }
 }
 
@@ -163,6 +197,15 @@ impl Candidate<'_> {
     }
 }
 
+/// Whether a word of JSON is a whole number.
+fn is_whole(word: &str) -> bool {
+    let digits = word.strip_prefix('-').unwrap_or(word);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn first_text<'a>(slots: &[Slot], picked: &Picked<'a>) -> Option<&'a str> {
     slots.iter().filter_map(|slot| picked.get(*slot)?.as_str()).find(|text| !text.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,10 +16,10 @@ use std::sync::Arc;
 
 use super::show::paint::Paint;
 use super::{Exit, complain, configuration, price};
-use crate::config::Config;
+use crate::config::{Config, Purpose};
+use crate::genai::conventions::Conventions;
 use crate::genai::price::Prices;
 use crate::observe::machine;
-use crate::pipeline;
 use crate::session::Lens;
 use assemble::Assembly;
 use inspected::Inspected;
@@ -47,7 +47,7 @@ pub(super) struct Args {
     /// File or directory
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Configuration file, for how sessions are told apart; may be repeated
+    /// Configuration file, for how sessions are told apart, with or without exporters; may be repeated
     #[arg(long, value_name = "FILE")]
     config: Vec<PathBuf>,
     /// Price book, or own prices, as for `price`; may be repeated
@@ -101,9 +101,10 @@ impl Args {
     fn lens(&self) -> Result<(Config, Arc<Lens>), String> {
         let config = match self.config.is_empty() {
             true => Config::default(),
-            false => configuration(&self.config).map_err(|problems| problems.to_string())?,
+            false => configuration(&self.config, Purpose::Inspect).map_err(|problems| problems.to_string())?,
         };
-        let conventions = pipeline::conventions(&config.sessions).map_err(|problems| problems.to_string())?;
+        let conventions = Conventions::load(config.sessions.conventions.as_ref());
+        let conventions = conventions.map_err(|problems| problems.to_string())?;
         let prices = Arc::new(self.prices(&config)?);
         let lens = Lens::new(&conventions, &config.sessions, prices);
         Ok((config, Arc::new(lens)))

@@ -99,7 +99,7 @@ fn sessions(yaml: &mut Yaml, sessions: &Sessions) {
     yaml.plain("max_open_traces", sessions.max_open_traces);
     yaml.plain("remembered_traces", sessions.remembered_traces);
     yaml.option("shards", sessions.shards);
-    yaml.path("conventions", sessions.conventions.as_deref());
+    yaml.option("conventions", sessions.conventions.as_ref().map(|file| quote(&file.text)));
     yaml.section("outcome", |yaml| {
         let Outcome { attribute, done_tool, done_status } = &sessions.outcome;
         for (key, text) in [("attribute", attribute), ("done_tool", done_tool), ("done_status", done_status)] {

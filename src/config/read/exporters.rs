@@ -3,13 +3,13 @@
 use super::otlp_exporter::{self, Protocol};
 use crate::config::section::{Section, item, join, nearest, suggest};
 use crate::config::tree::{Entry, Value};
-use crate::config::{Exporter, ExporterKind, OtlpExporter, Passthrough, Retry, SendingQueue, Verbosity};
+use crate::config::{Exporter, ExporterKind, OtlpExporter, Passthrough, Purpose, Retry, SendingQueue, Verbosity};
 
 /// The kinds, by the part of the name in front of the slash.
 const KINDS: [&str; 6] = ["otlp_grpc", "otlp_http", "file", "debug", "otlp", "otlphttp"];
 
 /// `exporters`
-pub fn exporters(root: &mut Section<'_, '_>) -> Vec<Exporter> {
+pub fn exporters(root: &mut Section<'_, '_>, purpose: Purpose) -> Vec<Exporter> {
     let mut exporters = root.section("exporters");
     let mut read: Vec<Exporter> = Vec::new();
     let entries = exporters.entries();
@@ -19,7 +19,7 @@ pub fn exporters(root: &mut Section<'_, '_>) -> Vec<Exporter> {
             read.push(exporter);
         }
     }
-    if entries.is_empty() && exporters.is_clean() {
+    if entries.is_empty() && exporters.is_clean() && purpose == Purpose::Run {
         exporters.problem_here("is empty, name at least one of otlp_grpc, otlp_http, file, debug");
     }
     read

@@ -11,12 +11,12 @@ mod tls;
 
 use std::net::SocketAddr;
 
-use super::Config;
 use super::endpoint::collide;
 use super::section::Section;
+use super::{Config, Purpose};
 
 /// Reads the root of the file.
-pub fn root(mut root: Section<'_, '_>) -> Config {
+pub fn root(mut root: Section<'_, '_>, purpose: Purpose) -> Config {
     const ONE_PIPELINE: &str = "tailsieve is one pipeline: receivers, sessions, sampling, enrich, exporters";
     root.unsupported(&[
         ("storage", ""),
@@ -31,7 +31,7 @@ pub fn root(mut root: Section<'_, '_>) -> Config {
     let sampling = sampling::sampling(root.section("sampling"));
     let prices = prices::prices(root.section("prices"));
     let enrich = prices::enrich(root.section("enrich"));
-    let exporters = exporters::exporters(&mut root);
+    let exporters = exporters::exporters(&mut root, purpose);
     let passthrough = exporters::passthrough(&mut root, &exporters);
     let health_check = service::health_check(root.section("health_check"));
     let service = service::service(root.section("service"));

@@ -12,6 +12,10 @@ pub fn sessions(mut sessions: Section<'_, '_>) -> Sessions {
     let traces = sessions.number("max_open_traces", 1..=u64::from(u32::MAX));
     let remembered = sessions.number("remembered_traces", 0..=100_000_000);
     let shards = sessions.number("shards", 1..=1024);
+    let conventions = sessions.text("conventions");
+    if conventions.as_ref().is_some_and(|file| file.text.is_empty()) {
+        sessions.problem("conventions", "is empty, must be a file or left out");
+    }
     let read = Sessions {
         settle: sessions.duration("settle", default.settle),
         idle_timeout: sessions.positive("idle_timeout", default.idle_timeout),
@@ -22,7 +26,7 @@ pub fn sessions(mut sessions: Section<'_, '_>) -> Sessions {
         max_open_traces: traces.and_then(|n| u32::try_from(n).ok()).unwrap_or(default.max_open_traces),
         remembered_traces: remembered.map_or(default.remembered_traces, |n| n as usize),
         shards: shards.and_then(|n| u16::try_from(n).ok()),
-        conventions: sessions.file("conventions"),
+        conventions: conventions.filter(|file| !file.text.is_empty()),
         outcome: outcome(sessions.section("outcome")),
         irreversible_tools: sessions.strings("irreversible_tools").into_iter().map(|tool| tool.text).collect(),
     };

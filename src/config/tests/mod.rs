@@ -38,7 +38,8 @@ fn without_places(mut config: Config) -> Config {
     for when in config.sampling.rules.iter_mut().filter_map(|rule| rule.when.as_mut()) {
         *when = when.text.as_str().into();
     }
-    for file in config.prices.books.iter_mut().chain(&mut config.prices.overrides) {
+    let conventions = &mut config.sessions.conventions;
+    for file in config.prices.books.iter_mut().chain(&mut config.prices.overrides).chain(conventions) {
         *file = file.text.as_str().into();
     }
     config

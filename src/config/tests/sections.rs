@@ -151,7 +151,7 @@ service: {shutdown_timeout: 5s, telemetry: {logs: {level: WARN, encoding: json},
         max_open_traces: 7,
         remembered_traces: 8,
         shards: Some(9),
-        conventions: Some("c.yaml".into()),
+        conventions: Some(Sourced { text: "c.yaml".into(), file: "t.yaml".into(), line: 22, column: 50 }),
         outcome: Outcome {
             attribute: Some("task.outcome".into()),
             done_tool: Some("finish".into()),

@@ -1,11 +1,11 @@
 //! The table out of its YAML tree, every mistake with its place.
 
+use super::fields::fields;
 use super::glob::Glob;
-use super::source::{Field, InputCounts, Place, Source, Unit, When};
 use super::{Conventions, ErrorWords, IdSource, Producer, Providers, Silence, Streams};
+use crate::config::Problems;
 use crate::config::section::{Section, item, join, suggest};
 use crate::config::tree::{Node, Scalar, Value};
-use crate::config::{Problems, Sourced};
 use crate::genai::facts::{FinishReason, Operation};
 use crate::genai::stream::Outcome;
 use crate::otlp::keys::MAX_KEY;
@@ -21,15 +21,9 @@ pub(super) fn table(root: &Node, problems: &mut Problems) -> (Conventions, bool)
     session(section.section("session"), &mut table);
     let mut error = section.section("error_type");
     table.error_attributes = keys(&mut error, "attributes");
-    table.exception_attribute = error.string("exception_attribute").unwrap_or_default();
+    table.exception_attribute = key(&mut error, "exception_attribute").unwrap_or_default();
     error.finish();
-    let mut fields = section.section("fields");
-    // Whose a span is and where it runs is read as for sessions.
-    for (field, name, _) in Field::ALL.iter().filter(|(field, ..)| !matches!(field, Field::Tenant | Field::Environment))
-    {
-        table.fields.extend(sources(&mut fields, name).into_iter().map(|source| (*field, source)));
-    }
-    fields.finish();
+    fields(section.section("fields"), &mut table);
     table.nothing = texts(&mut section, "nothing");
     operations(section.section("operations"), &mut table);
     let mut reasons = section.section("finish_reasons");
@@ -63,20 +57,19 @@ fn ids(session: &mut Section<'_, '_>) -> Vec<IdSource> {
     for (index, node) in session.list("id").iter().enumerate() {
         let path = item("session.id", index);
         if let Some(key) = node.string() {
-            check_key(session, &path, &key);
+            check_key(session, &path, node);
             ids.push(IdSource { key: key.text, json: Vec::new() });
             continue;
         }
         let mut source = session.of(node, path.clone());
-        let key = source.text("key");
+        let key = key(&mut source, "key");
         let json = texts(&mut source, "json");
         if source.is_clean() && key.is_none() {
             source.problem_here("names no key: must be an attribute's key, or {key: ..., json: [...]}");
         }
         source.finish();
         if let Some(key) = key {
-            check_key(session, &path, &key);
-            ids.push(IdSource { key: key.text, json });
+            ids.push(IdSource { key, json });
         }
     }
     ids
@@ -174,7 +167,7 @@ fn producers(section: &mut Section<'_, '_>) -> Vec<Producer> {
         let name = one.string("name").unwrap_or_default();
         let (scopes, spans) = (globs(&mut one, "scope"), globs(&mut one, "span"));
         let attribute = one.optional("attribute").and_then(|mut attribute| {
-            let pair = (attribute.string("key"), attribute.string("contains"));
+            let pair = (key(&mut attribute, "key"), attribute.string("contains"));
             attribute.finish();
             pair.0.zip(pair.1)
         });
@@ -221,74 +214,9 @@ fn silences(section: &mut Section<'_, '_>, path: &str) -> Vec<Silence> {
     silences
 }
 
-// === sources ===
-
-fn sources(fields: &mut Section<'_, '_>, name: &'static str) -> Vec<Source> {
-    let mut sources = Vec::new();
-    let path = join(fields.path(), name);
-    for (index, node) in fields.list(name).iter().enumerate() {
-        let path = item(&path, index);
-        if let Some(key) = node.string() {
-            check_key(fields, &path, &key);
-            sources.push(Source { place: Place::Attribute(key.text), ..Source::default() });
-            continue;
-        }
-        let mut one = fields.of(node, path.clone());
-        let source = source(&mut one, &path);
-        one.finish();
-        sources.extend(source);
-    }
-    sources
-}
-
-fn source(one: &mut Section<'_, '_>, path: &str) -> Option<Source> {
-    let places = [key(one, "key", path), key(one, "resource", path), one.string("event"), one.string("span_name")];
-    let attribute = key(one, "attribute", path);
-    let named = places.iter().flatten().count();
-    let place = match places {
-        [Some(key), None, None, None] => Some(Place::Attribute(key)),
-        [None, Some(key), None, None] => Some(Place::Resource(key)),
-        [None, None, Some(event), None] => Some(Place::Event(event, attribute.clone())),
-        [None, None, None, Some(name)] => Some(Place::SpanName(Glob::new(&name))),
-        _ => None,
-    };
-    let source = Source {
-        place: place.clone().unwrap_or_default(),
-        path: dotted(one, "path"),
-        unit: one.choice("unit", &[("s", Unit::Seconds), ("ms", Unit::Milliseconds), ("time", Unit::Time)]),
-        scopes: globs(one, "scope"),
-        not_scopes: globs(one, "not_scope"),
-        kind: one.scalar("kind", operation),
-        when: one.optional("when").map(|mut when| {
-            let path = when.path().to_owned();
-            let read =
-                When { key: key(&mut when, "key", &path), path: dotted(&mut when, "path"), is: texts(&mut when, "is") };
-            when.finish();
-            read
-        }),
-        contains: one.string("contains"),
-        ignore: texts(one, "ignore"),
-        means: flag(one, "means"),
-        add: one.number("add", 0..=1000).unwrap_or(0),
-        input: one.choice(
-            "input",
-            &[("inclusive", InputCounts::Inclusive), ("exclusive", InputCounts::Exclusive), ("raw", InputCounts::Raw)],
-        ),
-        beside: one.boolean("beside", false),
-    };
-    if one.is_clean() && place.is_none() {
-        let what = if named == 0 { "names no place" } else { "names more than one place" };
-        one.problem_here(format!("{what}: must have one of key, resource, event, span_name"));
-    }
-    if attribute.is_some() && !matches!(place, Some(Place::Event(..))) {
-        one.problem("attribute", "is one of an event's: there is no event");
-    }
-    place.map(|_| source)
-}
-
 // === values ===
 
-fn operation(scalar: &Scalar) -> Result<Operation, String> {
+pub(super) fn operation(scalar: &Scalar) -> Result<Operation, String> {
     let found = Operation::ALL.into_iter().find(|kind| kind.name() == scalar.text);
     let names = Operation::ALL.map(Operation::name);
     found.ok_or_else(|| format!("{:?} is no kind of operation, {}", scalar.text, suggest(&scalar.text, &names)))
@@ -300,41 +228,60 @@ fn outcome(scalar: &Scalar) -> Result<Outcome, String> {
     found.ok_or_else(|| format!("{:?} is no outcome, {}", scalar.text, suggest(&scalar.text, &names)))
 }
 
-fn flag(section: &mut Section<'_, '_>, name: &'static str) -> Option<bool> {
+pub(super) fn flag(section: &mut Section<'_, '_>, name: &'static str) -> Option<bool> {
     let value = section.boolean(name, false);
     section.has(name).then_some(value)
 }
 
-fn globs(section: &mut Section<'_, '_>, name: &'static str) -> Vec<Glob> {
+pub(super) fn globs(section: &mut Section<'_, '_>, name: &'static str) -> Vec<Glob> {
     texts(section, name).iter().map(|text| Glob::new(text)).collect()
 }
 
-fn dotted(section: &mut Section<'_, '_>, name: &'static str) -> Vec<String> {
-    section.string(name).map(|path| path.split('.').map(str::to_owned).collect()).unwrap_or_default()
-}
-
-fn key(section: &mut Section<'_, '_>, name: &'static str, path: &str) -> Option<String> {
+pub(super) fn key(section: &mut Section<'_, '_>, name: &'static str) -> Option<String> {
     let key = section.text(name)?;
-    check_key(section, &join(path, name), &key);
+    let path = join(section.path(), name);
+    if let Some(node) = section.get(name) {
+        check_key(section, &path, node);
+    }
     Some(key.text)
 }
 
 fn keys(section: &mut Section<'_, '_>, name: &'static str) -> Vec<String> {
-    let texts = section.strings(name);
     let path = join(section.path(), name);
-    for (index, key) in texts.iter().enumerate() {
-        check_key(section, &item(&path, index), key);
+    let mut keys = Vec::new();
+    for (index, node) in section.list(name).iter().enumerate() {
+        let path = item(&path, index);
+        match node.string() {
+            Some(key) => {
+                check_key(section, &path, node);
+                keys.push(key.text);
+            }
+            None => section.report(node.problem(&path, format!("is {}, must be a text", node.kind()))),
+        }
     }
-    texts.into_iter().map(|key| key.text).collect()
+    keys
 }
 
-fn texts(section: &mut Section<'_, '_>, name: &'static str) -> Vec<String> {
+pub(super) fn texts(section: &mut Section<'_, '_>, name: &'static str) -> Vec<String> {
     section.strings(name).into_iter().map(|text| text.text).collect()
 }
 
-fn check_key(section: &mut Section<'_, '_>, path: &str, key: &Sourced) {
-    if key.text.is_empty() || key.text.len() > MAX_KEY {
-        let text = format!("is {} bytes long, an attribute's key has 1 to {MAX_KEY}", key.text.len());
+/// Reports a text that is no key of an attribute.
+pub(super) fn check_key(section: &mut Section<'_, '_>, path: &str, node: &Node) {
+    let (Value::Scalar(scalar), Some(key)) = (&node.value, node.string()) else { return };
+    let (text, len) = (&key.text, key.text.len());
+    let other = match text.as_str() {
+        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Some("a boolean"),
+        text if text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => {
+            text.parse::<f64>().is_ok().then_some("a number")
+        }
+        _ => None,
+    };
+    if len == 0 || len > MAX_KEY {
+        let text = format!("is {len} bytes long, an attribute's key has 1 to {MAX_KEY}");
+        section.report(key.problem(path, 1, 1, text));
+    } else if let Some(other) = other.filter(|_| scalar.is_typed()) {
+        let text = format!("{text} is {other}, an attribute's key is a text: put it in quotes where it is called so");
         section.report(key.problem(path, 1, 1, text));
     }
 }

@@ -181,6 +181,11 @@ fields! {
 // === impl Field ===
 
 impl Field {
+    /// Whether its sources stand in `fields`. Whose a span is and where it runs is read as for sessions.
+    pub(super) fn is_read_by_itself(self) -> bool {
+        !matches!(self, Self::Tenant | Self::Environment)
+    }
+
     /// What its values are.
     pub fn kind(self) -> Kind {
         Self::ALL.get(self as usize).map_or(Kind::Any, |(_, _, kind)| *kind)
