@@ -1,5 +1,11 @@
 //! `tailsieve price` says what the communities' own calculators say.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "what a test cannot read fails it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    reason = "what a test cannot read fails it"
+)]
 
 use std::collections::HashMap;
 use std::fs;
@@ -114,8 +120,11 @@ fn own_prices_go_before_the_books() {
     assert_eq!((&answers[1]["usd"], &answers[1]["source"]), (&"0.000006".into(), &"litellm".into()));
 }
 
-/// What `inspect` says of calls, each a span with a provider, a model and some counts: status, dollars, row.
-fn inspected(arguments: &[&str], calls: &[(&str, &str, &[(&str, u64)])]) -> Vec<[Value; 3]> {
+/// A call: provider, model, and what it counts.
+type Call<'a> = (&'a str, &'a str, &'a [(&'a str, u64)]);
+
+/// What `inspect` says of calls, each a span: status, dollars, row.
+fn inspected(arguments: &[&str], calls: &[Call<'_>]) -> Vec<[Value; 3]> {
     let spans = calls.iter().enumerate().map(|(at, (provider, model, counts))| {
         let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
         let mut attributes = vec![text("gen_ai.operation.name", "chat"), text("gen_ai.response.model", model)];
@@ -143,7 +152,7 @@ fn inspected(arguments: &[&str], calls: &[(&str, &str, &[(&str, u64)])]) -> Vec<
 }
 
 /// The same of `price`, which counts what it is told under the names of its own.
-fn told(arguments: &[&str], calls: &[(&str, &str, &[(&str, u64)])]) -> Vec<[Value; 3]> {
+fn told(arguments: &[&str], calls: &[Call<'_>]) -> Vec<[Value; 3]> {
     let records = calls.iter().map(|(provider, model, counts)| {
         let own = |key: &str| match key {
             "input_tokens" => "input",
