@@ -12,15 +12,15 @@ const LONGER: f64 = 1.05;
 const MILLISECONDS: (f64, f64) = (2.0, 10.0);
 
 /// The value at `path` inside of `value`, and whether it is a text with its JSON escapes still in it.
-pub(super) fn at<'a>(value: AnyValue<'a>, path: &[String]) -> Option<(AnyValue<'a>, bool)> {
+pub(super) fn at<'a>(value: AnyValue<'a>, path: &[impl AsRef<str>]) -> Option<(AnyValue<'a>, bool)> {
     let Some((step, rest)) = path.split_first() else { return Some((value, false)) };
     match value {
         AnyValue::Str(text) => of_json(json_scan::find(text.as_bytes(), path)?),
         AnyValue::KvList(_) => {
-            let member = value.entries().find(|entry| entry.key == step)?;
+            let member = value.entries().find(|entry| entry.key == step.as_ref())?;
             at(member.value, rest)
         }
-        AnyValue::Array(_) => at(value.items().nth(step.parse().ok()?)?, rest),
+        AnyValue::Array(_) => at(value.items().nth(step.as_ref().parse().ok()?)?, rest),
         _ => None,
     }
 }

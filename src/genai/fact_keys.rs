@@ -8,7 +8,7 @@ use super::account::{Ceiling, Share};
 use super::conventions::{Conventions, ErrorWords, Field, Glob, InputCounts, Producer};
 use super::errors::{self, ErrorTypes};
 use super::facts::{Facts, FinishReason, Operation, Prompt, PromptVersion, Tool};
-use super::gathered::Gathered;
+use super::gathered::{Found, Gathered};
 use super::glance::Glance;
 use super::hashed::{bytes, instructions, request};
 use super::names::{self, Names};
@@ -192,7 +192,7 @@ impl FactKeys {
             failed,
             error_type,
             rate_limited: self.error_words.is_rate_limit(error_type),
-            prompt: prompt(&gathered),
+            prompt: prompt(&gathered, |found| instructions(found, sources.source(found), &visit.span)),
             service_tier: gathered.text(Field::ServiceTier),
             server,
             region,
@@ -362,12 +362,12 @@ fn completion(visit: &Visit<'_, '_>, gathered: &Gathered<'_>) -> Option<f64> {
     gathered.real(Field::LastToken).or(span)
 }
 
-fn prompt<'a>(gathered: &Gathered<'a>) -> Prompt<'a> {
+fn prompt<'a>(gathered: &Gathered<'a>, hash: impl FnOnce(Found<'a>) -> u64) -> Prompt<'a> {
     let told = gathered.get(Field::PromptVersion).and_then(|found| match found.value {
         AnyValue::Str(text) => Some(PromptVersion::Text(text)),
         AnyValue::Int(number) => Some(PromptVersion::Number(number)),
         _ => None,
     });
-    let hashed = || gathered.get(Field::Instructions).map(|found| PromptVersion::Hash(instructions(found)));
+    let hashed = || gathered.get(Field::Instructions).map(|found| PromptVersion::Hash(hash(found)));
     Prompt { name: gathered.text(Field::PromptName), version: told.or_else(hashed) }
 }

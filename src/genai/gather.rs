@@ -263,7 +263,8 @@ impl Sources {
                 })
             }
             (Kind::Time, _) => {
-                let unit = if matches!(source.place, Place::Event(..)) { Unit::Milliseconds } else { source.unit };
+                let own_time = matches!(source.place, Place::Event(_, None));
+                let unit = if own_time { Unit::Milliseconds } else { source.unit };
                 let duration = visit.span.duration();
                 let seconds = coerce::seconds(value, unit, visit.span.start, duration).filter(|it| *it > 0.0);
                 gathered.timed |= *field == Field::FirstToken && seconds.is_some();

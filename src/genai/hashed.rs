@@ -1,9 +1,12 @@
 //! Contents by their hashes: what a model was told to be, and what it was asked.
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
+use super::coerce;
+use super::conventions::{Place, Source};
 use super::gathered::Found;
 use super::json_scan::unescape;
+use crate::otlp::span::SpanView;
 use crate::otlp::value::AnyValue;
 
 /// Longest instructions that are hashed, in bytes: those that differ behind are one version.
@@ -25,8 +28,39 @@ pub(super) fn request(found: Found<'_>) -> u64 {
     if tail.is_empty() { 0 } else { xxh3_64(tail).wrapping_add(bytes.len() as u64) }
 }
 
-/// Hash of what the model was told to be, of the text itself: with JSON around it or not, it is the same.
-pub(super) fn instructions(found: Found<'_>) -> u64 {
+/// Indexes of the parts of a content behind its first: those that differ further on are one version.
+const PARTS: [&str; 31] = [
+    "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20",
+    "21", "22", "23", "24", "25", "26", "27", "28", "29", "30", "31",
+];
+/// Longest path to a part, in steps.
+const STEPS: usize = 8;
+
+/// Hash of what the model was told to be: of the text that `source` found, and of all its parts where there are several.
+pub(super) fn instructions(found: Found<'_>, source: Option<&Source>, span: &SpanView<'_>) -> u64 {
+    let first = text(found);
+    let Some((each, path, key)) = source.and_then(|source| match &source.place {
+        Place::Attribute(key) => Some((source.each?, &source.path, key)),
+        _ => None,
+    }) else {
+        return first;
+    };
+    let mut steps = [""; STEPS];
+    let Some(steps) = steps.get_mut(..path.len()) else { return first };
+    steps.iter_mut().zip(path).for_each(|(step, name)| *step = name);
+    let Some(whole) = span.attributes().find(|attribute| attribute.key == key) else { return first };
+    let mut hash = first;
+    for part in PARTS {
+        steps.get_mut(each).into_iter().for_each(|step| *step = part);
+        let Some((value, escaped)) = coerce::at(whole.value, steps) else { break };
+        let next = text(Found { value, escaped, ..found });
+        hash = xxh3_64_with_seed(&next.to_le_bytes(), hash);
+    }
+    hash
+}
+
+/// Hash of a text itself: with JSON around it or not, it is the same.
+fn text(found: Found<'_>) -> u64 {
     let cut = |bytes: &[u8]| bytes.len().min(MAX_HASHED);
     match found.value {
         AnyValue::Str(text) if found.escaped => {

@@ -193,6 +193,16 @@ fn instructions_have_the_same_hash_whoever_wrote_them_down() {
         assert_eq!(version(&attributes), plain, "{attributes:?}");
     }
     assert_ne!(version(&[("gen_ai.system_instructions", text("other"))]), plain);
+    let parts = |key, text: &str| version(&[(key, Value::StringValue(text.into()))]);
+    let two = |key, other: &str| parts(key, &format!(r#"[{{"content": "You are"}}, {{"content": "{other}"}}]"#));
+    let [one, first, second] = [
+        parts("gen_ai.system_instructions", r#"[{"content": "You are"}]"#),
+        two("gen_ai.system_instructions", "1"),
+        two("gen_ai.system_instructions", "2"),
+    ];
+    assert!(one != first && first != second && one != second, "of several parts all count");
+    let inside = r#"[{"role": "system", "parts": [{"content": "You are"}, {"content": "1"}]}, {"role": "user"}]"#;
+    assert_eq!(parts("gen_ai.input.messages", inside), first);
     let user =
         [("llm.input_messages.0.message.role", text("user")), ("llm.input_messages.0.message.content", text("x"))];
     assert_eq!(version(&user), "");

@@ -123,11 +123,10 @@ impl Told {
         }
         match self.total {
             Some(total) if total == whole.saturating_add(cached) => return Semantics::Exclusive,
+            // That is the sum of both whatever the input counts: a sender may have made it up of them.
+            _ if self.input.is_some() && cached > input => return Semantics::InferredExclusive,
             Some(total) if total == whole => return Semantics::Inclusive,
             _ => {}
-        }
-        if self.input.is_some() && cached > input {
-            return Semantics::InferredExclusive;
         }
         match self.counts {
             InputCounts::Raw if self.provider_excludes => Semantics::InferredExclusive,
@@ -195,6 +194,12 @@ mod tests {
         assert_eq!(tokens(Told { total: Some(1450), ..base }), (1000, Semantics::Exclusive));
         assert_eq!(tokens(Told { total: Some(1050), ..base }), (600, Semantics::Inclusive));
         assert_eq!(tokens(told(288, 35, 1024, 512)), (288, Semantics::InferredExclusive));
+        let made_up = Told { total: Some(323), ..told(288, 35, 1024, 512) };
+        assert_eq!(
+            tokens(made_up),
+            (288, Semantics::InferredExclusive),
+            "a total does not make a part of what is more"
+        );
         let raw = Told { counts: InputCounts::Raw, ..base };
         assert_eq!(tokens(Told { provider_excludes: true, ..raw }), (1000, Semantics::InferredExclusive));
         assert_eq!(tokens(raw), (600, Semantics::InferredInclusive));

@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn values_of_every_kind_and_length_are_seen_again() {
         let text = |len: usize| Value::StringValue("ä".repeat(len));
-        let list = ArrayValue { values: vec![AnyValue { value: Some(text(3)), ..AnyValue::default() }; 300] };
+        let list = ArrayValue { values: vec![AnyValue { value: Some(text(3)) }; 300] };
         let entries = KeyValueList { values: attribute("inner", "value".into()) };
         let values = [
             text(0),
@@ -146,7 +146,7 @@ mod tests {
         ];
         let named = |(n, value): (usize, &Value)| KeyValue {
             key: format!("key {n}"),
-            value: Some(AnyValue { value: Some(value.clone()), ..AnyValue::default() }),
+            value: Some(AnyValue { value: Some(value.clone()) }),
             ..KeyValue::default()
         };
         let event = Event { name: "exception".into(), attributes: attribute("k", "v".into()), ..Event::default() };

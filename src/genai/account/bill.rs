@@ -1,5 +1,5 @@
 //! Which span of a call is billed. Of several, the one that knows what came out, then the provider's own, then the deepest;
-//! what stands around calls only where none of them tells of usage.
+//! what is no call of a model, or stands around several, only where nothing within tells of usage, but for its own price.
 
 use std::cmp::Reverse;
 
@@ -35,11 +35,11 @@ impl Events {
 
     /// How well a span of an event tells of it.
     pub(super) fn weight(&self, at: usize, call: &Call) -> impl Ord + use<> {
-        let told = (call.has_usage, call.used.output > 0, call.native);
+        let told = (!call.operation.is_other(), call.has_usage, call.used.output > 0, call.native);
         (told, self.outside.depth(at), Reverse(call.rank()))
     }
 
-    /// By call: it stands around calls that bear usage of their own.
+    /// By call: what it tells of usage is that of calls within it.
     fn covered(&self, calls: &[Call], kin: &[Kin]) -> Vec<bool> {
         let mut below = vec![false; calls.len()];
         for at in self.outside.order().rev() {
@@ -47,7 +47,10 @@ impl Events {
             let outer = kin.get(at).and_then(|kin| kin.within).and_then(|outer| below.get_mut(outer as usize));
             outer.into_iter().for_each(|outer| *outer |= usage);
         }
-        let around = |(at, call): (usize, &Call)| call.wrapper || call.operation.is_wrapper() || self.is_around(at);
+        let around = |(at, call): (usize, &Call)| {
+            let sums_up = call.has_usage && !call.operation.is_model_call();
+            !call.own_price && (sums_up || call.wrapper || call.operation.is_wrapper() || self.is_around(at))
+        };
         calls.iter().enumerate().zip(below).map(|(call, below)| below && around(call)).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! What is kept of a span that speaks of models until its session is judged: of fixed size, texts as hashes.
 
 use crate::genai::facts::{FinishReason, Operation};
-use crate::genai::price::{Attodollars, Priced, Status};
+use crate::genai::price::{Attodollars, Priced, Source, Status};
 use crate::genai::stream::Outcome;
 use crate::genai::tokens::Tokens;
 
@@ -62,6 +62,8 @@ pub struct Call {
     pub tool: u32,
     /// Whether its usage is billed.
     pub billing: Billing,
+    /// It has a price of its own, whatever it stands around.
+    pub own_price: bool,
     /// It is the outermost span of a call of a tool that was called before with the same arguments.
     pub again: bool,
 }
@@ -131,6 +133,7 @@ impl Call {
         ttc: f64::NAN,
         tool: NO_NAME,
         billing: Billing::Nothing,
+        own_price: false,
         again: false,
     };
 
@@ -138,6 +141,7 @@ impl Call {
     pub fn price(&mut self, priced: Option<&Priced<'_>>) {
         let Some(priced) = priced else { return };
         self.status = priced.status;
+        self.own_price = priced.source == Some(Source::Override) && !self.operation.is_model_call();
         self.cost = priced.cost.map(|cost| cost.total).unwrap_or_default();
         self.context_window = priced.context_window.map_or(0, |window| u32::try_from(window).unwrap_or(u32::MAX));
     }

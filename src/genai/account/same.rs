@@ -54,9 +54,10 @@ impl Events {
         let single = |call: &Call| call.is_leaf_call() || call.operation == Operation::Tool;
         let mut places: Vec<usize> = (0..calls.len()).filter(|at| calls.get(*at).is_some_and(single)).collect();
         places.sort_by_cached_key(|at| calls.get(*at).map(Call::rank));
-        if places.len() > 1 {
+        if calls.len() > 1 {
             events.same_span(calls, kin, &places);
             events.same_answer(calls, &places);
+            events.read_again(calls);
             events.nested(calls, &places);
             events.side_by_side(calls, kin, &places);
         }
@@ -144,6 +145,29 @@ impl Events {
                     self.join(*first, at);
                 } else if namesakes.len() < NAMESAKES {
                     namesakes.push((at, call));
+                }
+            }
+        }
+    }
+
+    /// What is no call but tells of an answer, and of the same usage, has read it once more.
+    fn read_again(&mut self, calls: &[Call]) {
+        let other = |call: &Call| call.operation.is_other() && call.has_usage;
+        if !calls.iter().any(other) {
+            return;
+        }
+        let all: Vec<usize> = (0..calls.len()).collect();
+        let answer = |at: &usize| {
+            let call = calls.get(*at).filter(|call| call.response_id != 0 && (call.is_leaf_call() || other(call)))?;
+            Some(call.response_id)
+        };
+        for told in groups(&all, answer).chunk_by(|one, next| one.0 == next.0) {
+            let told = || told.iter().filter_map(|(_, at)| Some((*at, calls.get(*at)?)));
+            for (at, call) in told().filter(|(_, call)| other(call)) {
+                let first =
+                    told().take(NAMESAKES).find(|(_, it)| it.is_leaf_call() && same_usage(&it.used, &call.used));
+                if let Some((first, _)) = first {
+                    self.join(first, at);
                 }
             }
         }

@@ -6,6 +6,8 @@ use super::parse::{check_key, flag, globs, key, operation, texts};
 use super::source::{Field, InputCounts, Kind, Place, Source, Unit, When};
 use crate::config::section::{Section, item, join};
 
+/// Stands in a path for the index of each of several parts.
+const EACH: &str = "*";
 /// Fields whose sources may tell what input tokens count.
 const OF_INPUT: [Field; 3] = [Field::InputTokens, Field::CacheRead, Field::CacheWrite];
 
@@ -40,6 +42,9 @@ fn sources(fields: &mut Section<'_, '_>, field: Field, name: &'static str) -> Ve
 fn source(one: &mut Section<'_, '_>) -> Option<Source> {
     let places = [key(one, "key"), key(one, "resource"), one.string("event"), one.string("span_name")];
     let attribute = key(one, "attribute");
+    let mut path = dotted(one, "path");
+    let each = path.iter().position(|step| step == EACH);
+    each.and_then(|at| path.get_mut(at)).into_iter().for_each(|step| "0".clone_into(step));
     let named = places.iter().flatten().count();
     let place = match places {
         [Some(key), None, None, None] => Some(Place::Attribute(key)),
@@ -50,7 +55,8 @@ fn source(one: &mut Section<'_, '_>) -> Option<Source> {
     };
     let source = Source {
         place: place.clone().unwrap_or_default(),
-        path: dotted(one, "path"),
+        path,
+        each,
         unit: one.choice("unit", &[("s", Unit::Seconds), ("ms", Unit::Milliseconds), ("time", Unit::Time)]),
         scopes: globs(one, "scope"),
         not_scopes: globs(one, "not_scope"),

@@ -10,6 +10,8 @@ pub struct Source {
     pub place: Place,
     /// Names and indexes inside a JSON object, a Python repr or a structured value.
     pub path: Vec<String>,
+    /// Which of those is the index of the first of several parts of one content: a hash is of all of them.
+    pub each: Option<usize>,
     /// How it counts time.
     pub unit: Unit,
     /// Only on spans of these scopes; empty for any.

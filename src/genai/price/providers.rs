@@ -75,11 +75,13 @@ const PROVIDERS: [Provider; 30] = [
     provider(
         &[
             "aws.bedrock",
+            "aws bedrock",
             "aws_bedrock",
             "bedrock",
             "amazon_bedrock",
             "amazon-bedrock",
             "bedrock_converse",
+            "bedrock_agentcore",
             "aws",
             "amazon",
         ],
@@ -111,6 +113,7 @@ const PROVIDERS: [Provider; 30] = [
         &[
             "gcp.vertex_ai",
             "vertex_ai",
+            "vertex_ai_beta",
             "vertexai",
             "vertex-ai",
             "google_vertexai",

@@ -355,3 +355,37 @@ fn cost_is_that_of_billed_calls_and_what_was_in_vain_is_part_of_it() {
     free.call(llm(0, 1, 1, 1));
     assert_eq!((free.sums().cost, free.sums().unpriced_calls), (None, 1), "no price is not a price of nothing");
 }
+
+#[test]
+fn what_is_no_call_of_a_model_is_not_billed_for_what_the_calls_within_it_used() {
+    for operation in
+        [Operation::Tool, Operation::Retrieval, Operation::Guardrail, Operation::Evaluator, Operation::Other]
+    {
+        let around = Call { operation, ..llm(0, 100, 10, 1) };
+        let mut told = Told::default();
+        let outer = told.call(around);
+        told.within(outer, llm(1, 99, 10, 1));
+        let (sums, billing) = told.close();
+        assert_eq!((sums.tokens.input, sums.tokens.output), (10, 1), "{operation:?}");
+        assert_eq!(billing, [Billing::Wrapper, Billing::Billed], "{operation:?}");
+        // A price of its own is for what it is, not for what is in it.
+        told.account.calls[outer].own_price = true;
+        assert_eq!(told.close().1, [Billing::Billed, Billing::Billed], "{operation:?}");
+        let mut alone = Told::default();
+        alone.call(around);
+        assert_eq!(alone.close().1, [Billing::Billed], "{operation:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_read_once_more_is_billed_once() {
+    let answer = |call| Call { response_id: 7, ..call };
+    let mut told = Told::default();
+    told.call(answer(llm(0, 100, 20, 2)));
+    let fetched = told.call(answer(Call { operation: Operation::Other, ..llm(500, 510, 20, 2) }));
+    let (sums, billing) = told.close();
+    assert_eq!((tokens(&sums), sums.retries), ((1, 20, 2), 0));
+    assert_eq!(billing, [Billing::Billed, Billing::Repeated]);
+    told.account.calls[fetched].response_id = 8;
+    assert_eq!(told.close().1, [Billing::Billed, Billing::Billed], "it is all that is known of that answer");
+}

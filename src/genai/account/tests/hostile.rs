@@ -19,8 +19,7 @@ fn a_chain_of_parents_is_gone_up_once() {
             last = told.within(last, Call { operation, wrapper: operation.is_wrapper(), ..llm(0, 100, 10, 1) });
         }
         let (sums, billing) = close(told);
-        let wanted = if operation == Operation::Tool { MANY } else { 1 };
-        assert_eq!(billing.iter().filter(|it| **it == Billing::Billed).count(), wanted, "{operation:?}");
+        assert_eq!(billing.iter().filter(|it| **it == Billing::Billed).count(), 1, "{operation:?}");
         assert_eq!(sums.llm_calls, u32::from(operation == Operation::Llm));
     }
 }
