@@ -23,7 +23,10 @@ pub fn unescape(text: &str, mut most: usize, mut to: impl FnMut(&[u8])) {
 
 /// The character that an escape at the beginning of `text` stands for, and how long the escape is.
 fn escaped(text: &str) -> (Option<char>, usize) {
-    let unit = |at: usize| u32::from_str_radix(text.get(at..at + 4)?, 16).ok();
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 4).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        u32::from_str_radix(digits, 16).ok()
+    };
     match text.as_bytes().get(1) {
         Some(b'n') => (Some('\n'), 2),
         Some(b't') => (Some('\t'), 2),
@@ -56,6 +59,7 @@ mod tests {
         };
         for (text, plain) in [
             (r"T\u00e9", "Té"),
+            (r"\u+041", r"\u+041"),
             (r#"a\"b\\c\/"#, r#"a"b\c/"#),
             (r"\ud83d\ude00!", "😀!"),
             (r"\ud83d", r"\ud83d"),

@@ -16,9 +16,11 @@ pub(super) enum Tier {
     Other,
 }
 
-const NAMES: [(&str, Tier); 12] = [
+const NAMES: [(&str, Tier); 14] = [
     ("auto", Tier::Standard),
     ("default", Tier::Standard),
+    ("normal", Tier::Standard),
+    ("standard_only", Tier::Standard),
     ("standard", Tier::Standard),
     ("on_demand", Tier::Standard),
     ("batch", Tier::Batch),
