@@ -143,7 +143,9 @@ impl Pipeline {
         let receivers = runtime.block_on(receive::start(&config.receivers, intake)).map_err(error)?;
         let (metrics, health) = listen(&config, &shared, runtime.handle())?;
         ledger.ready.store(true, Ordering::Release);
-        tracing::info!(grpc = ?receivers.grpc_addr(), http = ?receivers.http_addr(), ?metrics, ?health, "ready");
+        let at = |address: Option<std::net::SocketAddr>| address.map(tracing::field::display);
+        let (grpc, http) = (at(receivers.grpc_addr()), at(receivers.http_addr()));
+        tracing::info!(grpc, http, metrics = at(metrics), health = at(health), "ready");
         let shutdown_timeout = config.service.shutdown_timeout;
         Ok(Self { receivers, sessions, writers, exporters, runtime, ledger, reload, shutdown_timeout, metrics, health })
     }

@@ -148,7 +148,8 @@ fn inspected(arguments: &[&str], calls: &[Call<'_>]) -> Vec<[Value; 3]> {
     let session = &lines(std::str::from_utf8(&output.stdout).unwrap())[0];
     let spans = session["spans"].as_array().unwrap();
     assert_eq!(spans.len(), calls.len());
-    spans.iter().map(|span| ["cost_status", "cost_usd", "price_key"].map(|key| span[key].clone())).collect()
+    let cost = |span: &Value| span["cost_usd"].as_f64().map(|usd| usd.to_string()).into();
+    spans.iter().map(|span| [span["cost_status"].clone(), cost(span), span["price_key"].clone()]).collect()
 }
 
 /// The same of `price`, which counts what it is told under the names of its own.

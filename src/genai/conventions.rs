@@ -78,6 +78,8 @@ pub struct Providers {
     pub suffixes: Vec<String>,
     /// `exclude_cached`: those whose own input tokens leave out the cached ones, by canonical name.
     pub exclude_cached: Vec<String>,
+    /// `reasoning_beside`: those that may not count reasoning among the output, by canonical name.
+    pub reasoning_beside: Vec<String>,
     /// `frameworks`: names that stand for no provider.
     pub frameworks: Vec<String>,
     /// `models`: patterns of models and whose they are.
@@ -207,6 +209,7 @@ impl Conventions {
         self.providers.names.extend(other.providers.names);
         self.providers.suffixes.extend(other.providers.suffixes);
         self.providers.exclude_cached.extend(other.providers.exclude_cached);
+        self.providers.reasoning_beside.extend(other.providers.reasoning_beside);
         self.providers.frameworks.extend(other.providers.frameworks);
         self.providers.models.extend(other.providers.models);
         self.regions.extend(other.regions);

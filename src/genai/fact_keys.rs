@@ -302,6 +302,8 @@ impl FactKeys {
         let said = keys.into_iter().filter_map(source).map(|it| it.input).find(|it| *it != InputCounts::Untold);
         let excludes = |names: &[String]| names.iter().any(|name| name == "all" || name == provider);
         let split = (gathered.count(Field::CacheWrite5m), gathered.count(Field::CacheWrite1h));
+        let outgrown = gathered.count(Field::ReasoningTokens) > gathered.count(Field::OutputTokens)
+            && self.names.has_reasoning_beside(provider);
         let told = Told {
             input: gathered.count(Field::InputTokens),
             output: gathered.count(Field::OutputTokens),
@@ -310,7 +312,7 @@ impl FactKeys {
             cache_write: gathered.count(Field::CacheWrite),
             cache_write_split: (split != (None, None)).then(|| (split.0.unwrap_or(0), split.1.unwrap_or(0))),
             reasoning: gathered.count(Field::ReasoningTokens).unwrap_or(0),
-            reasoning_beside: source(Field::ReasoningTokens).is_some_and(|it| it.beside),
+            reasoning_beside: source(Field::ReasoningTokens).is_some_and(|it| it.beside) || outgrown,
             counts: said.unwrap_or_default(),
             exclusive: producer.is_some_and(|it| excludes(&it.exclusive)),
             provider_excludes: self.names.excludes_cached(provider),

@@ -52,7 +52,11 @@ pub(super) fn instructions(found: Found<'_>, source: Option<&Source>, span: &Spa
     let mut hash = first;
     for part in PARTS {
         steps.get_mut(each).into_iter().for_each(|step| *step = part);
-        let Some((value, escaped)) = coerce::at(whole.value, steps) else { break };
+        if coerce::at(whole.value, steps.get(..=each).unwrap_or_default()).is_none() {
+            break;
+        }
+        // A part without a text, as of a picture, is nothing that it was told.
+        let Some((value, escaped)) = coerce::at(whole.value, steps) else { continue };
         let next = text(Found { value, escaped, ..found });
         hash = xxh3_64_with_seed(&next.to_le_bytes(), hash);
     }

@@ -15,6 +15,7 @@ pub struct Names {
     suffixes: Words<()>,
     frameworks: Words<()>,
     exclude_cached: Vec<String>,
+    reasoning_beside: Vec<String>,
     models: Vec<(Glob, Box<str>)>,
     regions: Vec<(Glob, Option<Box<str>>)>,
 }
@@ -41,6 +42,7 @@ impl Names {
             suffixes: set(&providers.suffixes),
             frameworks: set(&providers.frameworks),
             exclude_cached: providers.exclude_cached.clone(),
+            reasoning_beside: providers.reasoning_beside.clone(),
             models: providers.models.iter().map(|(glob, name)| (glob.clone(), name.as_str().into())).collect(),
             regions: conventions
                 .regions
@@ -66,6 +68,11 @@ impl Names {
     /// Whether the provider's own input tokens leave out the cached ones.
     pub(super) fn excludes_cached(&self, provider: &str) -> bool {
         self.exclude_cached.iter().any(|name| name == provider)
+    }
+
+    /// Whether more reasoning than output is beside it at a provider.
+    pub(super) fn has_reasoning_beside(&self, provider: &str) -> bool {
+        self.reasoning_beside.iter().any(|name| name == provider)
     }
 
     /// A model without the name of its own `provider` in front, and out of an ARN that ends with it. What stands there of

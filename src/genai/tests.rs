@@ -201,6 +201,8 @@ fn instructions_have_the_same_hash_whoever_wrote_them_down() {
         two("gen_ai.system_instructions", "2"),
     ];
     assert!(one != first && first != second && one != second, "of several parts all count");
+    let hole = r#"[{"content": "You are"}, {"type": "blob"}, {"content": "1"}]"#;
+    assert_eq!(parts("gen_ai.system_instructions", hole), first, "whatever stands between them");
     let inside = r#"[{"role": "system", "parts": [{"content": "You are"}, {"content": "1"}]}, {"role": "user"}]"#;
     assert_eq!(parts("gen_ai.input.messages", inside), first);
     let user =

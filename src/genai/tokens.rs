@@ -73,6 +73,9 @@ pub struct Told {
     pub provider_excludes: bool,
 }
 
+/// More tokens than this no call used: who tells of them did not count.
+const MOST: u64 = u32::MAX as u64;
+
 // === impl Told ===
 
 impl Told {
@@ -93,7 +96,8 @@ impl Told {
             self.output.map(|output| if beside { output } else { output.saturating_sub(self.reasoning) });
         let reasoning = if beside { self.reasoning } else { self.reasoning.min(self.output.unwrap_or(u64::MAX)) };
         let contradictory = !semantics.is_exclusive() && self.input.is_some_and(|input| input < cached)
-            || !beside && self.output.is_some_and(|output| output < self.reasoning);
+            || !beside && self.output.is_some_and(|output| output < self.reasoning)
+            || [self.input, self.output, Some(cached), Some(self.reasoning)].into_iter().flatten().any(|it| it > MOST);
         let told = self.input.is_some() || self.output.is_some();
         let nothing = self.input.unwrap_or(0) == 0 && self.output.unwrap_or(0) == 0 && cached == 0;
         (told && !nothing).then_some(Tokens {

@@ -46,6 +46,9 @@ pub fn price<'b>(book: &'b PriceBook, span: &SpanView<'_>, facts: Option<&Facts<
     of_span.or(Some(of_model))
 }
 
+/// It sells the models of others by the day's prices, and tells what it took: a book can only be older.
+const RESELLER: &str = "openrouter";
+
 /// What a call costs by its model.
 ///
 /// Of a call whose output (or input) is not told, the rest is priced: [`Status::Partial`], with the assumption. Where no
@@ -53,6 +56,9 @@ pub fn price<'b>(book: &'b PriceBook, span: &SpanView<'_>, facts: Option<&Facts<
 /// because senders tell it of models that they do not know; nor does one of what ran on the user's own machine.
 fn price_facts<'b>(book: &'b PriceBook, facts: &Facts<'_>) -> Priced<'b> {
     let mut priced = book.price(&facts.usage());
+    if facts.provider == RESELLER && priced.source != Some(Source::Override) {
+        priced = reported(facts).map_or(priced, |told| Priced { context_window: priced.context_window, ..told });
+    }
     match priced.status {
         Status::UnknownModel | Status::NoPrice | Status::NoUsage => reported(facts).unwrap_or(priced),
         Status::Ok | Status::Partial => {

@@ -125,10 +125,7 @@ fn ready_line(line: &str) -> Option<[SocketAddr; 4]> {
     if line.get("message")? != "ready" {
         return None;
     }
-    let address = |name: &str| {
-        let text = line.get(name)?.as_str()?;
-        text.strip_prefix("Some(")?.strip_suffix(')')?.parse().ok()
-    };
+    let address = |name: &str| line.get(name)?.as_str()?.parse().ok();
     Some([address("grpc")?, address("http")?, address("metrics")?, address("health")?])
 }
 

@@ -56,7 +56,8 @@ fn breaks(sessions: &[Read<'_>]) -> (String, Option<String>) {
     if broken.is_empty() {
         return ("no stream broke".into(), None);
     }
-    let all = format!("{} streams broke after their first token, in {} sessions", sum(&broken), broken.len());
+    let all =
+        format!("{} streams broke after their first token, in {} sessions", sum(&broken), number(broken.len() as u64));
     let unseen: Vec<&Read<'_>> = broken.into_iter().filter(|read| read.broke_unseen()).collect();
     let told = format!("{} of them although their span has no error", sum(&unseen));
     (all, (!unseen.is_empty()).then_some(told))

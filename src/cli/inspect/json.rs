@@ -7,6 +7,7 @@ use crate::cli::show::row::Row;
 use crate::cli::show::told::Told;
 use crate::expr::fields::SESSION;
 use crate::expr::{self, IdText};
+use crate::genai::price::Attodollars;
 
 // === impl Inspected ===
 
@@ -27,9 +28,8 @@ impl Inspected {
         object.insert("calls_by_tool".into(), Value::Object(counts.collect()));
         let counts = tools().map(|(tool, count)| (tool.to_string(), count.failures.into()));
         object.insert("failures_by_tool".into(), Value::Object(counts.collect()));
-        // Exact, as everywhere.
-        object.insert("cost_usd".into(), self.cost().map(|cost| cost.to_string()).into());
-        object.insert("wasted_usd".into(), sums.wasted.to_string().into());
+        object.insert("cost_usd".into(), self.cost().map(usd).into());
+        object.insert("wasted_usd".into(), usd(sums.wasted).into());
         let rows = self
             .traces
             .iter()
@@ -60,7 +60,7 @@ impl Inspected {
                 "reasoning": of(|tokens| tokens.reasoning),
             },
             "usage_semantics": tokens.map(|tokens| tokens.semantics.name()),
-            "cost_usd": told.cost.map(|cost| cost.to_string()),
+            "cost_usd": told.cost.map(usd),
             "cost_status": told.status.map(|status| status.name()),
             "price_key": text(&told.price_key),
             "ttft_s": told.ttft,
@@ -78,6 +78,11 @@ impl Inspected {
 }
 
 /// What was not said is null.
+/// US dollars as a number whose digits are those of the exact sum, as far as a double has them.
+fn usd(money: Attodollars) -> f64 {
+    money.to_string().parse().unwrap_or_else(|_| money.usd())
+}
+
 fn text(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }

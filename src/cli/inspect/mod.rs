@@ -35,7 +35,8 @@ use inspected::Inspected;
 /// said; calls of tools that failed or were made again; spans whose tokens are not billed, and why.
 ///
 /// With --json, one object a session and line: `session_id`, every field that a rule can ask of a session (`span_count` for
-/// `spans`), and `spans`: for each span that speaks of models its provider, models, tokens, cost, times and outcome.
+/// `spans`), and `spans`: for each span that speaks of models its provider, models, tokens, cost, times and outcome. Money is in
+/// US dollars, times are in seconds.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -30,8 +30,10 @@ pub(super) fn check(root: &Node, behind: &Conventions, problems: &mut Problems) 
     }
     wrappers(root, behind, problems);
     let providers = Providers::of(root, behind);
-    for (path, name) in texts(below(root, &["providers", "exclude_cached"]), "providers.exclude_cached") {
-        providers.check(&path, &name, false, problems);
+    for list in ["exclude_cached", "reasoning_beside"] {
+        for (path, name) in texts(below(root, &["providers", list]), &join("providers", list)) {
+            providers.check(&path, &name, false, problems);
+        }
     }
     let producers = below(root, &["producers"]).map_or(&[][..], items);
     for (index, producer) in producers.iter().enumerate() {

@@ -103,6 +103,7 @@ fn providers(mut section: Section<'_, '_>) -> Providers {
         names,
         suffixes: texts(&mut section, "suffixes"),
         exclude_cached: texts(&mut section, "exclude_cached"),
+        reasoning_beside: texts(&mut section, "reasoning_beside"),
         frameworks: texts(&mut section, "frameworks"),
         models: models.map(|(name, pattern)| (Glob::new(&pattern), name)).collect(),
     };

@@ -156,3 +156,21 @@ fn who_excludes_cached_input_is_told_by_the_api_not_by_whose_cloud_it_is() {
     }
     vercel("openai.chat").read(|facts| assert_eq!(tokens(facts), (1000, 2000, 0, 0, 10, 0)));
 }
+
+#[test]
+fn thoughts_that_outgrow_the_output_are_beside_it_where_the_provider_counts_so() {
+    let thinking = |provider| {
+        let attributes = [("gen_ai.usage.reasoning.output_tokens", Value::IntValue(800))];
+        call("x", provider, &attributes)
+    };
+    thinking("gcp.gemini").read(|facts| {
+        assert_eq!((output(facts), facts.tokens.unwrap().contradictory), (Some(1300), false));
+    });
+    thinking("openai").read(|facts| assert!(facts.tokens.unwrap().contradictory));
+}
+
+#[test]
+fn no_call_used_more_tokens_than_can_be_counted() {
+    let absurd = [("gen_ai.usage.reasoning.output_tokens", Value::IntValue(i64::MAX))];
+    call("x", "gcp.gemini", &absurd).read(|facts| assert!(facts.tokens.unwrap().contradictory));
+}
