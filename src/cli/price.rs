@@ -14,7 +14,7 @@ use crate::genai::price::{BookFile, Inclusive, PriceBook, Priced, SNAPSHOT_DATE,
 ///
 /// A record tells what one call of a model used, and all of its keys but `provider` and `model` may be absent:
 ///
-/// {"id": "a", "provider": "openai", "model": "gpt-4o", "usage": {"input": 1200, "output": 300, "cache_read": 1000},
+/// {"id": "a", "provider": "openai", "model": "gpt-5", "usage": {"input": 1200, "output": 300, "cache_read": 1000},
 /// "service_tier": "flex", "timestamp": "2026-11-20T12:00:00Z", "context": {"data_residency": "eu"}}
 ///
 /// `usage` counts tokens as the GenAI conventions do: `input` includes `cache_read`, `cache_write` (of which

@@ -110,9 +110,12 @@ pub(in crate::cli) fn rate(count: u64, time: Duration) -> u64 {
     (count as f64 / time.as_secs_f64().max(1e-3)) as u64
 }
 
-/// Text of one line without control characters, cut to `width` characters.
+/// Text of one line without control characters and without those that turn the direction of writing, cut to `width`
+/// characters.
 pub(in crate::cli) fn clip(text: &str, width: usize) -> String {
-    let clean = |char: char| if char.is_control() { ' ' } else { char };
+    let turns =
+        |char: char| matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let clean = |char: char| if char.is_control() || turns(char) { ' ' } else { char };
     if text.chars().count() <= width {
         return text.chars().map(clean).collect();
     }
@@ -166,6 +169,7 @@ mod tests {
     #[test]
     fn clipped_text_has_no_control_characters() {
         assert_eq!(clip("a\x1b[31m\nb", 20), "a [31m b");
+        assert_eq!(clip("a\u{202e}b\u{2066}", 20), "a b ");
         assert_eq!(clip("abcdef", 4), "abc…");
         assert_eq!(clip("äöüß", 4), "äöüß");
     }
