@@ -101,7 +101,7 @@ const TABLE: &[Attribute] = &[
         "cost.cache_write_usd",
         ("double", "USD", "Of it: input into a cache; absent where none went there"),
         |out, key, call| {
-            let used = call.tokens(|tokens| tokens.cache_write.saturating_add(tokens.cache_write_1h));
+            let used = call.tokens(|tokens| tokens.cache_written());
             put_cost(out, key, call.part(|cost| cost.cache_write, used > 0, Assumptions::INPUT_UNKNOWN));
         },
     ),

@@ -173,11 +173,8 @@ fn outcome(facts: &Facts<'_>, told: Option<&account::Call>) -> Option<Outcome> {
 
 /// What a span costs. What stands around the calls whose tokens it counts has no cost of its own.
 fn price<'b>(book: &'b PriceBook, of_model: Option<&Facts<'_>>, visit: &Visit<'_, '_>) -> Option<Priced<'b>> {
-    match of_model {
-        Some(facts) if !facts.is_leaf_call() => None,
-        Some(facts) => usage::price(book, &visit.span, Some(facts)),
-        None => usage::price_by_attributes(book, &visit.span),
-    }
+    let sums_up = of_model.is_some_and(|facts| !facts.is_leaf_call());
+    if sums_up { None } else { usage::price(book, &visit.span, of_model) }
 }
 
 /// What all of a session has in common.

@@ -52,11 +52,13 @@ pub(super) fn instructions(found: Found<'_>, source: Option<&Source>, span: &Spa
     let mut hash = first;
     for part in PARTS {
         steps.get_mut(each).into_iter().for_each(|step| *step = part);
-        if coerce::at(whole.value, steps.get(..=each).unwrap_or_default()).is_none() {
-            break;
-        }
-        // A part without a text, as of a picture, is nothing that it was told.
-        let Some((value, escaped)) = coerce::at(whole.value, steps) else { continue };
+        let Some((value, escaped)) = coerce::at(whole.value, steps) else {
+            // A part without a text, as of a picture, is nothing that it was told.
+            match coerce::at(whole.value, steps.get(..=each).unwrap_or_default()) {
+                Some(_) => continue,
+                None => break,
+            }
+        };
         let next = text(Found { value, escaped, ..found });
         hash = xxh3_64_with_seed(&next.to_le_bytes(), hash);
     }

@@ -151,8 +151,21 @@ impl Told {
 impl Tokens {
     /// All input.
     pub fn input(&self) -> Option<u64> {
-        let cached = self.cache_read.saturating_add(self.cache_write).saturating_add(self.cache_write_1h);
-        self.input_uncached.map(|input| input.saturating_add(cached))
+        self.input_uncached.map(|input| input.saturating_add(self.cached()))
+    }
+
+    /// All input; where only that from a cache and into one is told, that.
+    pub fn input_or_cached(&self) -> u64 {
+        self.input().unwrap_or_else(|| self.cached())
+    }
+
+    /// Of the input: written to a cache, for however long.
+    pub fn cache_written(&self) -> u64 {
+        self.cache_write.saturating_add(self.cache_write_1h)
+    }
+
+    fn cached(&self) -> u64 {
+        self.cache_read.saturating_add(self.cache_written())
     }
 
     /// All output.

@@ -81,15 +81,14 @@ pub fn price_by_attributes<'b>(book: &'b PriceBook, span: &SpanView<'_>) -> Opti
 
 /// Tokens in the buckets of the price book: sound and pictures apart. `None` where they contradict each other.
 fn disjoint(tokens: &tokens::Tokens) -> Option<Tokens> {
-    let written = tokens.cache_write.saturating_add(tokens.cache_write_1h);
     // Of a whole that is not told, parts of sound and pictures tell nothing, and the others are all that is known.
     let of_input = |part| if tokens.input_uncached.is_some() { part } else { 0 };
     let of_output = |part| if tokens.output_visible.is_some() { part } else { 0 };
     let counts = Inclusive {
-        input: tokens.input().unwrap_or(tokens.cache_read.saturating_add(written)),
+        input: tokens.input_or_cached(),
         output: tokens.output().unwrap_or(tokens.reasoning),
         cache_read: tokens.cache_read,
-        cache_write: written,
+        cache_write: tokens.cache_written(),
         cache_write_1h: tokens.cache_write_1h,
         reasoning: tokens.reasoning,
         input_audio: of_input(tokens.audio_input),

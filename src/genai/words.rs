@@ -11,6 +11,11 @@ pub(super) struct Words<V> {
     map: HashMap<Box<[u8]>, V, foldhash::fast::RandomState>,
 }
 
+/// A word as it is compared.
+pub(super) fn folded(word: &str) -> String {
+    word.to_ascii_lowercase().replace('-', "_")
+}
+
 // === impl Words ===
 
 impl<V: Copy> Words<V> {
@@ -18,7 +23,7 @@ impl<V: Copy> Words<V> {
     pub(super) fn new<'w>(words: impl IntoIterator<Item = (&'w str, V)>) -> Self {
         let mut map = HashMap::default();
         for (word, value) in words {
-            let folded = word.to_ascii_lowercase().replace('-', "_");
+            let folded = folded(word);
             map.entry(folded.to_ascii_uppercase().into_bytes().into()).or_insert(value);
             map.entry(folded.into_bytes().into()).or_insert(value);
         }

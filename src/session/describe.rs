@@ -11,10 +11,8 @@ use crate::genai::answer_keys::AnswerKeys;
 use crate::genai::conventions::Conventions;
 use crate::genai::ends::Ends;
 use crate::genai::fact_keys::FactKeys;
-use crate::genai::facts::Facts;
-use crate::genai::price::{PriceBook, Priced, Prices};
+use crate::genai::price::{PriceBook, Prices};
 use crate::genai::session_keys::SessionKeys;
-use crate::genai::usage;
 use crate::otlp::keys::KeyTable;
 use crate::otlp::revisit::Revisit;
 use crate::otlp::span::STATUS_ERROR;
@@ -103,16 +101,6 @@ impl Lens {
         let id = self.answer_keys.id(visit, || self.fact_keys.glance(visit));
         let (start, end) = (visit.span.start, visit.span.end);
         (!id.is_empty()).then(|| Answer { id: xxh3_64(id), start, end })
-    }
-
-    /// What a span costs.
-    pub(super) fn priced<'b>(
-        &self,
-        visit: &Visit<'_, '_>,
-        facts: Option<&Facts<'_>>,
-        book: &'b PriceBook,
-    ) -> Option<Priced<'b>> {
-        usage::price(book, &visit.span, facts)
     }
 
     /// Describes a span that is already held, from its bytes in `segment`.

@@ -11,6 +11,7 @@ use super::open::Open;
 use crate::genai::account::{Account, Call, NO_NAME, NameKind, Pair};
 use crate::genai::facts::{Facts, PromptVersion};
 use crate::genai::price::PriceBook;
+use crate::genai::usage;
 use crate::otlp::revisit::Revisit;
 use crate::otlp::walk::Visit;
 
@@ -45,7 +46,7 @@ impl Reading<'_> {
     /// Takes what the span at `place` says of models, tools or money into the account.
     fn take(&mut self, place: u32, visit: &Visit<'_, '_>, account: &mut Account) {
         let facts = self.lens.fact_keys.facts(visit);
-        let priced = self.lens.priced(visit, facts.as_ref(), self.book);
+        let priced = usage::price(self.book, &visit.span, facts.as_ref());
         let outcome = self.lens.ends.told(visit, facts.as_ref());
         if facts.is_none() && priced.is_none() && outcome.is_none() {
             return;

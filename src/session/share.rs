@@ -6,7 +6,7 @@ use crate::genai::facts::Facts;
 use crate::genai::glance::Glance;
 use crate::genai::price::PriceBook;
 use crate::genai::spent::Spent;
-use crate::genai::usage::price_by_attributes;
+use crate::genai::usage;
 use crate::otlp::walk::Visit;
 
 // === impl Lens ===
@@ -28,7 +28,7 @@ impl Lens {
             if asks.asks_for_usage() {
                 let facts = self.fact_keys.usage(visit);
                 share.take_ending(facts.as_ref().and_then(Facts::ending_of_language_model));
-                self.take_usage(visit, facts.as_ref(), book, &mut share);
+                take_usage(visit, facts.as_ref(), book, &mut share);
             } else {
                 share.take_ending(self.fact_keys.ending(visit));
             }
@@ -41,28 +41,28 @@ impl Lens {
     /// Takes what a span used, or what it used at most.
     fn share_usage(&self, visit: &Visit<'_, '_>, glance: &Glance, book: &PriceBook, share: &mut Share) {
         match self.fact_keys.spent(visit, glance, book.seed()) {
-            Spent::Nothing if book.prices_spans() => self.take_usage(visit, None, book, share),
+            Spent::Nothing if book.prices_spans() => take_usage(visit, None, book, share),
             Spent::Nothing => {}
             Spent::AtMost { input, output, money, seconds, model }
                 if !self.predicates.asks.asks_for(Ceiling::Unpriced) =>
             {
                 let usage = || self.fact_keys.usage(visit).map(|facts| facts.usage());
                 // Of an own price of spans and one of its model it has only one, whichever that is.
-                let own = price_by_attributes(book, &visit.span).and_then(|priced| priced.cost);
+                let own = usage::price_by_attributes(book, &visit.span).and_then(|priced| priced.cost);
                 let money = money + own.map_or(0.0, |cost| cost.total.usd());
                 match book.most(model, usage) {
                     Some(most) => share.take_most((input, output), money, most, seconds),
-                    None => self.take_usage(visit, None, book, share),
+                    None => take_usage(visit, None, book, share),
                 }
             }
-            _ => self.take_usage(visit, self.fact_keys.usage(visit).as_ref(), book, share),
+            _ => take_usage(visit, self.fact_keys.usage(visit).as_ref(), book, share),
         }
     }
+}
 
-    /// Takes what a span used, as is known of all that it says.
-    fn take_usage(&self, visit: &Visit<'_, '_>, facts: Option<&Facts<'_>>, book: &PriceBook, share: &mut Share) {
-        let mut call = facts.map_or(Call::NOTHING, Facts::call);
-        call.price(self.priced(visit, facts, book).as_ref());
-        share.take_usage(&call);
-    }
+/// Takes what a span used, as is known of all that it says.
+fn take_usage(visit: &Visit<'_, '_>, facts: Option<&Facts<'_>>, book: &PriceBook, share: &mut Share) {
+    let mut call = facts.map_or(Call::NOTHING, Facts::call);
+    call.price(usage::price(book, &visit.span, facts).as_ref());
+    share.take_usage(&call);
 }

@@ -28,8 +28,6 @@ impl Inspected {
         object.insert("calls_by_tool".into(), Value::Object(counts.collect()));
         let counts = tools().map(|(tool, count)| (tool.to_string(), count.failures.into()));
         object.insert("failures_by_tool".into(), Value::Object(counts.collect()));
-        object.insert("cost_usd".into(), self.cost().map(usd).into());
-        object.insert("wasted_usd".into(), usd(sums.wasted).into());
         let rows = self
             .traces
             .iter()
@@ -56,11 +54,11 @@ impl Inspected {
                 "input_uncached": tokens.and_then(|tokens| tokens.input_uncached),
                 "output": tokens.and_then(|tokens| tokens.output()),
                 "cache_read": of(|tokens| tokens.cache_read),
-                "cache_write": of(|tokens| tokens.cache_write.saturating_add(tokens.cache_write_1h)),
+                "cache_write": of(|tokens| tokens.cache_written()),
                 "reasoning": of(|tokens| tokens.reasoning),
             },
             "usage_semantics": tokens.map(|tokens| tokens.semantics.name()),
-            "cost_usd": told.cost.map(usd),
+            "cost_usd": told.cost.map(Attodollars::usd),
             "cost_status": told.status.map(|status| status.name()),
             "price_key": text(&told.price_key),
             "ttft_s": told.ttft,
@@ -78,11 +76,6 @@ impl Inspected {
 }
 
 /// What was not said is null.
-/// US dollars as a number whose digits are those of the exact sum, as far as a double has them.
-fn usd(money: Attodollars) -> f64 {
-    money.to_string().parse().unwrap_or_else(|_| money.usd())
-}
-
 fn text(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }

@@ -187,7 +187,7 @@ impl Told {
         parts.extend([Some(model), tool].into_iter().flatten().filter(|name| !name.is_empty()).cloned());
         if let Some(tokens) = &self.tokens {
             let all = |count: Option<u64>| count.map_or("?".into(), number);
-            let cached = match (tokens.cache_read, tokens.cache_write.saturating_add(tokens.cache_write_1h)) {
+            let cached = match (tokens.cache_read, tokens.cache_written()) {
                 (0, 0) => String::new(),
                 (read, 0) => format!(" ({} from cache)", number(read)),
                 (0, written) => format!(" ({} to cache)", number(written)),

@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use super::Kin;
 use super::call::{Billing, Call};
 use super::same::Events;
+use crate::genai::facts::Operation;
 
 // === impl Events ===
 
@@ -35,7 +36,7 @@ impl Events {
 
     /// How well a span of an event tells of it.
     pub(super) fn weight(&self, at: usize, call: &Call) -> impl Ord + use<> {
-        let told = (!call.operation.is_other(), call.has_usage, call.used.output > 0, call.native);
+        let told = (call.operation != Operation::Other, call.has_usage, call.used.output > 0, call.native);
         (told, self.outside.depth(at), Reverse(call.rank()))
     }
 

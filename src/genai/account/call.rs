@@ -197,11 +197,10 @@ impl Used {
 impl From<&Tokens> for Used {
     fn from(tokens: &Tokens) -> Self {
         let cut = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-        let written = tokens.cache_write.saturating_add(tokens.cache_write_1h);
         Self {
-            input: cut(tokens.input().unwrap_or_else(|| tokens.cache_read.saturating_add(written))),
+            input: cut(tokens.input_or_cached()),
             cache_read: cut(tokens.cache_read),
-            cache_write: cut(written),
+            cache_write: cut(tokens.cache_written()),
             output: cut(tokens.output().unwrap_or(0)),
             reasoning: cut(tokens.reasoning),
         }

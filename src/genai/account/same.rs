@@ -54,13 +54,13 @@ impl Events {
         let single = |call: &Call| call.is_leaf_call() || call.operation == Operation::Tool;
         let mut places: Vec<usize> = (0..calls.len()).filter(|at| calls.get(*at).is_some_and(single)).collect();
         places.sort_by_cached_key(|at| calls.get(*at).map(Call::rank));
-        if calls.len() > 1 {
+        if places.len() > 1 {
             events.same_span(calls, kin, &places);
             events.same_answer(calls, &places);
-            events.read_again(calls);
             events.nested(calls, &places);
             events.side_by_side(calls, kin, &places);
         }
+        events.read_again(calls);
         // What stood in one call as two may be one by now.
         events.nested(calls, &places);
         for at in 0..events.event.len() {
@@ -152,7 +152,7 @@ impl Events {
 
     /// What is no call but tells of an answer, and of the same usage, has read it once more.
     fn read_again(&mut self, calls: &[Call]) {
-        let other = |call: &Call| call.operation.is_other() && call.has_usage;
+        let other = |call: &Call| call.operation == Operation::Other && call.has_usage;
         if !calls.iter().any(other) {
             return;
         }

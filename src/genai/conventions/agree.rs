@@ -6,6 +6,7 @@ use super::Conventions;
 use crate::config::section::{item, join, nearest};
 use crate::config::tree::{Entry, Node, Value};
 use crate::config::{Problems, Sourced};
+use crate::genai::words::folded;
 
 /// A mapping of meanings to words, and what a meaning is called.
 const WORDS: [(&[&str], &str); 3] = [
@@ -49,7 +50,7 @@ fn one_meaning(root: &Node, path: &[&str], meaning: &str, problems: &mut Problem
     let mut known: HashMap<String, &str> = HashMap::new();
     for entry in below(root, path).map_or(&[][..], entries) {
         for (path, word) in texts(Some(&entry.node), &join(&path.join("."), &entry.key)) {
-            let first = *known.entry(word.text.to_ascii_lowercase().replace('-', "_")).or_insert(&entry.key);
+            let first = *known.entry(folded(&word.text)).or_insert(&entry.key);
             if first != entry.key {
                 let text =
                     format!("{:?} is a word for {first:?} already: it can stand for one {meaning} only", word.text);

@@ -97,6 +97,16 @@ fn wrong(text: &str) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
 }
 
+/// Checks that all that is wrong with a table, and nothing else, begins so, each behind the name of the file.
+#[track_caller]
+fn assert_wrong(text: &str, told: &[&str]) {
+    let lines = wrong(text);
+    assert_eq!(lines.len(), told.len(), "{lines:#?}");
+    for (line, told) in lines.iter().zip(told) {
+        assert!(line.starts_with(&format!("my.yaml{told}")), "{told}: {lines:#?}");
+    }
+}
+
 #[test]
 fn what_means_nothing_to_a_field_is_refused_where_it_stands() {
     for (text, told) in [
@@ -148,11 +158,7 @@ producers: [{name: p, attribute: {key: 1, contains: x}}]
         ":3:110: fields.agent[0].when.key: 0 is a number",
         ":4:40: producers[0].attribute.key: 1 is a number",
     ];
-    let lines = wrong(text);
-    assert_eq!(lines.len(), places.len(), "{lines:#?}");
-    for (line, place) in lines.iter().zip(places) {
-        assert!(line.starts_with(&format!("my.yaml{place}")), "{place}: {lines:#?}");
-    }
+    assert_wrong(text, &places);
     let quoted = "session: {id: ['true', {key: \"5\"}]}\nfields: {tool: ['7', 1.2.3, +x, 10.0.0.1]}\n";
     assert_eq!(Conventions::parse(quoted, "my.yaml").unwrap().fields.len(), 4);
 }
@@ -175,11 +181,7 @@ producers:
         ":5:67: producers[1].exclusive[3]: \"All\" is no name in providers.names, did you mean \"all\"?",
         ":5:72: producers[1].exclusive[4]: \"zzz\" is no name in providers.names: name it there as well",
     ];
-    let lines = wrong(text);
-    assert_eq!(lines.len(), told.len(), "{lines:#?}");
-    for (line, told) in lines.iter().zip(told) {
-        assert!(line.starts_with(&format!("my.yaml{told}")), "{told}: {lines:#?}");
-    }
+    assert_wrong(text, &told);
     // A table that stands alone has its own names only.
     let alone = wrong("producers: [{name: a, scope: [a], exclusive: [anthropic]}]");
     assert!(alone[0].starts_with("my.yaml:1:47: producers[0].exclusive[0]: "), "{alone:#?}");
@@ -200,11 +202,7 @@ providers: {names: {acme: [acme, shared], bolt: [bolt, Shared]}}
         ":3:41: finish_reasons.length[0]: \"Done\" is a word for \"stop\" already: it can stand for one finish reason only",
         ":4:56: providers.names.bolt[1]: \"Shared\" is a word for \"acme\" already: it can stand for one provider only",
     ];
-    let lines = wrong(text);
-    assert_eq!(lines.len(), told.len(), "{lines:#?}");
-    for (line, told) in lines.iter().zip(told) {
-        assert!(line.starts_with(&format!("my.yaml{told}")), "{told}: {lines:#?}");
-    }
+    assert_wrong(text, &told);
     // In front of the embedded table, a word may be given another meaning.
     let other = "extends: default\noperations: {kinds: {agent: [chat]}}\nproviders: {names: {acme: [openai]}}\n";
     Conventions::parse(other, "my.yaml").unwrap_or_else(|wrong| panic!("{wrong}"));

@@ -109,11 +109,6 @@ impl Operation {
         matches!(self, Self::Llm | Self::Embedding | Self::Rerank)
     }
 
-    /// Whether it is none of the other kinds.
-    pub fn is_other(self) -> bool {
-        self == Self::Other
-    }
-
     /// Whether it always stands around others.
     pub fn is_wrapper(self) -> bool {
         matches!(self, Self::Agent | Self::Workflow | Self::Step)

@@ -143,10 +143,7 @@ impl Attodollars {
 
     /// In US dollars, as near as a double comes.
     pub fn usd(self) -> f64 {
-        // Whole dollars and the rest each fit a double nearly exactly; the quotient of an i128 would not round as well.
-        let whole = self.0 / PER_DOLLAR;
-        let rest = self.0 % PER_DOLLAR;
-        if whole == 0 { rest as f64 / PER_DOLLAR as f64 } else { self.0 as f64 / PER_DOLLAR as f64 }
+        self.0 as f64 / PER_DOLLAR as f64
     }
 }
 
