@@ -1,5 +1,7 @@
 //! What kind of error a span had, and what that means.
 
+use memchr::memmem::Finder;
+
 use super::conventions::{Conventions, ErrorWords};
 use super::stream::Outcome;
 use crate::otlp::event::EventNames;
@@ -14,6 +16,17 @@ pub(super) struct ErrorTypes {
     exception_type: String,
     /// What the events are called of which that is the type.
     exceptions: EventNames,
+}
+
+/// What errors say.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ErrorMeanings {
+    /// Types that mean that the client left.
+    left: Vec<String>,
+    /// What is in a status message, and the outcome that it means.
+    messages: Vec<(Finder<'static>, Outcome)>,
+    /// Types that mean that the provider had no room.
+    rate_limit: Vec<String>,
 }
 
 /// What stands where no kind of error is known (<https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/>).
@@ -52,20 +65,25 @@ impl ErrorTypes {
     }
 }
 
-// === impl ErrorWords ===
+// === impl ErrorMeanings ===
 
-impl ErrorWords {
+impl ErrorMeanings {
+    pub(super) fn compile(words: &ErrorWords) -> Self {
+        let finder = |(text, outcome): &(String, Outcome)| (Finder::new(text).into_owned(), *outcome);
+        Self {
+            left: words.left.clone(),
+            messages: words.messages.iter().map(finder).collect(),
+            rate_limit: words.rate_limit.clone(),
+        }
+    }
+
     /// What the error means, where its type or the status message has one of the words for it.
     pub(super) fn outcome(&self, error_type: &str, visit: &Visit<'_, '_>) -> Option<Outcome> {
         if is_one_of(&self.left, error_type) {
             return Some(Outcome::Abandoned);
         }
         let message = visit.span.status_message().as_bytes();
-        if message.is_empty() {
-            return None;
-        }
-        let said = |text: &str| memchr::memmem::find(message, text.as_bytes()).is_some();
-        self.messages.iter().find(|(text, _)| said(text)).map(|(_, outcome)| *outcome)
+        self.messages.iter().find(|(finder, _)| finder.find(message).is_some()).map(|(_, outcome)| *outcome)
     }
 
     /// Whether the provider had no room.

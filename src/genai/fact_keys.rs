@@ -5,8 +5,8 @@ use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::account::{Ceiling, Share};
-use super::conventions::{Conventions, ErrorWords, Field, Glob, InputCounts, Producer};
-use super::errors::{self, ErrorTypes};
+use super::conventions::{Conventions, Field, Glob, InputCounts, Producer};
+use super::errors::{self, ErrorMeanings, ErrorTypes};
 use super::facts::{Facts, FinishReason, Operation, Prompt, PromptVersion, Tool};
 use super::gathered::{Found, Gathered};
 use super::glance::Glance;
@@ -31,7 +31,7 @@ pub struct FactKeys {
     of_ending: Sources,
     names: Names,
     error_types: ErrorTypes,
-    error_words: ErrorWords,
+    errors: ErrorMeanings,
     span_names: Vec<(Glob, Operation)>,
     pseudo_tools: Vec<String>,
     /// Each with the attribute that its spans have.
@@ -98,7 +98,7 @@ impl FactKeys {
             by_scope,
             of_any_scope,
             error_types: ErrorTypes::compile(conventions, keys),
-            error_words: conventions.errors.clone(),
+            errors: ErrorMeanings::compile(&conventions.errors),
             span_names: conventions.span_names.clone(),
             pseudo_tools: conventions.pseudo_tools.clone(),
             producers: conventions.producers.iter().map(|it| (it.clone(), attribute(it, keys))).collect(),
@@ -147,7 +147,7 @@ impl FactKeys {
         let evidence = Evidence {
             streaming,
             failed,
-            error_says: if failed { self.error_words.outcome(error_type, visit) } else { None },
+            error_says: if failed { self.errors.outcome(error_type, visit) } else { None },
             finish: finish.gravest(),
             foreign: finish.has_foreign(),
             began: gathered.timed || gathered.has(Field::Began) || seeds && gathered.has(Field::OutputTokens),
@@ -191,8 +191,10 @@ impl FactKeys {
             ending,
             failed,
             error_type,
-            rate_limited: self.error_words.is_rate_limit(error_type),
-            prompt: prompt(&gathered, |found| instructions(found, sources.source(found), &visit.span)),
+            rate_limited: self.errors.is_rate_limit(error_type),
+            prompt: prompt(&gathered, |found| {
+                instructions(found, sources.source(found), || sources.whole(found, visit))
+            }),
             service_tier: gathered.text(Field::ServiceTier),
             server,
             region,

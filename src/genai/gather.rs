@@ -75,6 +75,10 @@ impl Sources {
     pub(super) fn finish_reasons(&self, value: AnyValue<'_>) -> FinishReasons {
         let mut reasons = FinishReasons::default();
         let mut push = |text: &str| {
+            let known = self.finish_reasons.as_written(text.as_bytes());
+            if known.is_some() {
+                return reasons.push(known);
+            }
             // `FinishReason.STOP` is how Python writes a member of an enumeration.
             let text = coerce::unquoted(text);
             let text = text.rsplit_once('.').map_or(text, |(_, name)| name);

@@ -5,7 +5,7 @@ use super::coerce;
 use super::conventions::{Field, Glob, Kind};
 use super::facts::{FinishReason, Operation};
 use super::gather::MAX_NOTHING;
-use super::sight::{First, Uses};
+use super::sight::First;
 use super::sources::Sources;
 use crate::otlp::keys::Slot;
 use crate::otlp::span::STATUS_ERROR;
@@ -49,10 +49,13 @@ impl Sources {
         let mut operation = Seen::default();
         let (mut finished, mut unsure) = (u16::MAX, self.elsewhere(Field::FinishReasons));
         for slot in visit.attributes.present() {
-            let Some(sight) = self.sights.get(slot.index()).filter(|sight| sight.tells) else { continue };
+            let Some(sight) = self.sights.get(slot.index()) else { continue };
             glance.speaks |= sight.evidence;
             glance.failed |= sight.failed;
-            glance.uses |= sight.uses != Uses::default();
+            glance.uses |= sight.used;
+            if !sight.ranked {
+                continue;
+            }
             operation.look(*slot, sight.operation);
             glance.tool.look(*slot, sight.tool);
             glance.arguments.look(*slot, sight.arguments);

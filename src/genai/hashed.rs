@@ -3,10 +3,9 @@
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
 use super::coerce;
-use super::conventions::{Place, Source};
+use super::conventions::Source;
 use super::gathered::Found;
 use super::json_scan::unescape;
-use crate::otlp::span::SpanView;
 use crate::otlp::value::AnyValue;
 
 /// Longest instructions that are hashed, in bytes: those that differ behind are one version.
@@ -36,25 +35,25 @@ const PARTS: [&str; 31] = [
 /// Longest path to a part, in steps.
 const STEPS: usize = 8;
 
-/// Hash of what the model was told to be: of the text that `source` found, and of all its parts where there are several.
-pub(super) fn instructions(found: Found<'_>, source: Option<&Source>, span: &SpanView<'_>) -> u64 {
+/// Hash of what the model was told to be: of the text that `source` found, and of all its parts where there are several in
+/// the `whole` of its attribute.
+pub(super) fn instructions<'a>(
+    found: Found<'_>,
+    source: Option<&Source>,
+    whole: impl FnOnce() -> Option<AnyValue<'a>>,
+) -> u64 {
     let first = text(found);
-    let Some((each, path, key)) = source.and_then(|source| match &source.place {
-        Place::Attribute(key) => Some((source.each?, &source.path, key)),
-        _ => None,
-    }) else {
-        return first;
-    };
+    let Some((each, path)) = source.and_then(|source| Some((source.each?, &source.path))) else { return first };
     let mut steps = [""; STEPS];
     let Some(steps) = steps.get_mut(..path.len()) else { return first };
     steps.iter_mut().zip(path).for_each(|(step, name)| *step = name);
-    let Some(whole) = span.attributes().find(|attribute| attribute.key == key) else { return first };
+    let Some(whole) = whole() else { return first };
     let mut hash = first;
     for part in PARTS {
         steps.get_mut(each).into_iter().for_each(|step| *step = part);
-        let Some((value, escaped)) = coerce::at(whole.value, steps) else {
+        let Some((value, escaped)) = coerce::at(whole, steps) else {
             // A part without a text, as of a picture, is nothing that it was told.
-            match coerce::at(whole.value, steps.get(..=each).unwrap_or_default()) {
+            match coerce::at(whole, steps.get(..=each).unwrap_or_default()) {
                 Some(_) => continue,
                 None => break,
             }

@@ -7,12 +7,14 @@ use super::sources::{EVIDENCE, Use};
 /// What an attribute tells by being there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sight {
-    /// It tells anything of what follows.
-    pub(super) tells: bool,
     /// Its span may speak of models.
     pub(super) evidence: bool,
     /// It may say that the span failed.
     pub(super) failed: bool,
+    /// It may tell what was used.
+    pub(super) used: bool,
+    /// It may tell anything of which the first source counts: what follows.
+    pub(super) ranked: bool,
     /// The kind of operation that it is, as far as that asks for nothing else.
     pub(super) operation: First,
     /// The same of finish reasons.
@@ -85,9 +87,10 @@ pub(super) const OUTPUT: [Field; 5] =
 impl Sight {
     /// It tells nothing.
     pub(super) const NOTHING: Self = Self {
-        tells: false,
         evidence: false,
         failed: false,
+        used: false,
+        ranked: false,
         operation: First::NONE,
         finish: First::NONE,
         tool: First::NONE,
@@ -103,6 +106,7 @@ impl Sight {
         self.evidence |= EVIDENCE.contains(&one.field);
         self.uses.add(one);
         if Uses::of(one.field) != Uses::default() {
+            self.used = true;
             self.uses_unplainly |= source.add > 0 || !source.path.is_empty();
             self.uses_inside |= one.path.and_then(At::bit).unwrap_or_default();
         }
@@ -117,8 +121,7 @@ impl Sight {
             _ => {}
         }
         let firsts = [self.operation, self.finish, self.tool, self.arguments];
-        self.tells = self.evidence || self.failed || self.uses != Uses::default();
-        self.tells |= firsts.iter().any(|first| first.source < u16::MAX);
+        self.ranked = firsts.iter().any(|first| first.source < u16::MAX);
     }
 }
 

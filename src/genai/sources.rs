@@ -8,6 +8,7 @@ use super::sight::{INPUT, MONEY, OF_MODEL, OUTPUT, Sight};
 use super::words::Words;
 use crate::otlp::event::EventNames;
 use crate::otlp::keys::{KeyTable, Slot};
+use crate::otlp::value::AnyValue;
 use crate::otlp::walk::Visit;
 
 /// The sources of all fields, by where they stand.
@@ -39,6 +40,8 @@ pub(super) struct Sources {
     /// The time of the first token may stand where none of those are.
     pub(super) times_otherwise: bool,
     pub(super) span_names: Vec<(Use, Glob)>,
+    /// By source: the attribute of the span where it stands.
+    slots: Vec<Option<Slot>>,
     /// By source: the attribute that its `when` looks at.
     pub(super) whens: Vec<Option<Slot>>,
     pub(super) nothing: Vec<String>,
@@ -128,6 +131,7 @@ impl Sources {
             let when = source.when.as_ref().and_then(|when| when.key.as_ref());
             let when = when.and_then(|key| keys.add(key));
             compiled.whens.push(when);
+            compiled.slots.push(None);
             if let Some(slot) = when.filter(|_| OF_MODEL.contains(field)) {
                 at(&mut compiled.sights, slot, Sight::NOTHING).into_iter().for_each(|sight| sight.of_model = true);
             }
@@ -139,6 +143,7 @@ impl Sources {
             match &source.place {
                 Place::Attribute(key) => {
                     let Some(slot) = keys.add(key) else { continue };
+                    compiled.slots.last_mut().into_iter().for_each(|place| *place = Some(slot));
                     if let Some(paths) = at(&mut compiled.paths, slot, Paths::default()) {
                         let add = |path: &[String]| paths.add(path);
                         (one.path, one.when) = source.paths(add);
@@ -218,6 +223,11 @@ impl Sources {
     pub(super) fn of_resource_slot(&self, slot: Slot) -> &[Use] {
         let Some((start, end)) = self.by_resource_slot.get(slot.index()) else { return &[] };
         self.resources.get(usize::from(*start)..usize::from(*end)).unwrap_or_default()
+    }
+
+    /// The whole value of the attribute in which the source of a field was found.
+    pub(super) fn whole<'a>(&self, found: Found<'_>, visit: &Visit<'a, '_>) -> Option<AnyValue<'a>> {
+        visit.attributes.get(self.slots.get(usize::from(found.source)).copied().flatten()?)
     }
 
     /// The source of a field that was found.

@@ -57,13 +57,14 @@ impl Sources {
         let mut model = xxh3_64_with_seed(visit.scope.name.as_bytes(), seed);
         for slot in visit.attributes.present() {
             let Some(sight) = self.sights.get(slot.index()) else { continue };
-            let read = match sight.uses == Uses::default() {
-                true => true,
-                false if sight.uses_unplainly => self.add_inside(visit, *slot, sight, &mut told),
-                false => told.add(visit.attributes.get(*slot), sight.uses),
-            };
-            if !read {
-                return Spent::Unknown;
+            if sight.used {
+                let read = match sight.uses_unplainly {
+                    true => self.add_inside(visit, *slot, sight, &mut told),
+                    false => told.add(visit.attributes.get(*slot), sight.uses),
+                };
+                if !read {
+                    return Spent::Unknown;
+                }
             }
             if sight.of_model {
                 // What is no text is seldom there, and is read.

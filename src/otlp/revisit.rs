@@ -13,8 +13,8 @@ pub struct Revisit<'a, 'k> {
     resource: Picked<'a>,
     scope: ScopeView<'a>,
     attributes: Picked<'a>,
-    /// Whose `resource` and `scope` those are: the address of the bytes, and the offsets of the two fields there.
-    read: Option<(usize, u32, u32)>,
+    /// Where the resource and the scope that were read last stand: the address of the bytes, and the offset there.
+    read: (Option<(usize, u32)>, Option<(usize, u32)>),
 }
 
 // === impl Revisit ===
@@ -23,17 +23,23 @@ impl<'a, 'k> Revisit<'a, 'k> {
     /// Nothing was read yet.
     pub fn new(keys: &'k KeyTable) -> Self {
         let (resource, attributes) = (Picked::new(keys), Picked::new(keys));
-        Self { keys, resource, scope: ScopeView::default(), attributes, read: None }
+        Self { keys, resource, scope: ScopeView::default(), attributes, read: (None, None) }
     }
 
     /// Walks one span: `bytes` is what its request was walked in, `place` where its fields begin there. `None` where no
     /// good span stands at that place.
     pub fn visit<T>(&mut self, bytes: &'a [u8], place: Place, visit: impl FnOnce(&Visit<'a, '_>) -> T) -> Option<T> {
-        let outer = (bytes.as_ptr() as usize, place.resource_spans.start, place.scope_spans.start);
-        if self.read != Some(outer) {
-            self.read = None;
-            self.headers(bytes, place)?;
-            self.read = Some(outer);
+        let at = |start: u32| Some((bytes.as_ptr() as usize, start));
+        let outer = (at(place.resource_spans.start), at(place.scope_spans.start));
+        if self.read.0 != outer.0 {
+            self.read.0 = None;
+            self.read_resource(bytes, place)?;
+            self.read.0 = outer.0;
+        }
+        if self.read.1 != outer.1 {
+            self.read.1 = None;
+            self.read_scope(bytes, place)?;
+            self.read.1 = outer.1;
         }
         let start = place.span.start as usize;
         let span = bytes.get(start..start.checked_add(place.span.len as usize)?)?;
@@ -41,12 +47,16 @@ impl<'a, 'k> Revisit<'a, 'k> {
         Some(visit(&Visit { place, resource: &self.resource, scope: self.scope, span, attributes: &self.attributes }))
     }
 
-    fn headers(&mut self, bytes: &'a [u8], place: Place) -> Option<()> {
+    fn read_resource(&mut self, bytes: &'a [u8], place: Place) -> Option<()> {
         self.resource.clear();
         let resources = fields(message(bytes, place.resource_spans.start)?, resource_spans::RESOURCE);
         for attribute in resources.flat_map(|resource| fields(resource, resource::ATTRIBUTES)) {
-            self.resource.take(self.keys, attribute).ok()?;
+            self.resource.take_again(self.keys, attribute).ok()?;
         }
+        Some(())
+    }
+
+    fn read_scope(&mut self, bytes: &'a [u8], place: Place) -> Option<()> {
         self.scope = ScopeView::default();
         let mut reader = Reader::new(message(bytes, place.scope_spans.start)?);
         while let Some(field) = reader.next_field().ok()? {

@@ -58,6 +58,8 @@ pub struct SpanView<'a> {
     pub event_names: EventNames,
     /// Where the first event stands in the bytes.
     events_at: usize,
+    /// Where the first status does; beyond the end where there is none.
+    status_at: usize,
 }
 
 /// Why a span cannot be taken.
@@ -159,6 +161,7 @@ impl<'a> SpanView<'a> {
             links: 0,
             event_names: EventNames::default(),
             events_at: 0,
+            status_at: usize::MAX,
         };
         // The last one counts, as for every scalar: so none is judged before.
         let mut ids: (&[u8], &[u8], &[u8]) = (&[], &[], &[]);
@@ -203,7 +206,10 @@ impl<'a> SpanView<'a> {
                     }
                     view.links += 1;
                 }
-                span::STATUS => view.status = status_code(field.value.bytes(at)?, view.status)?,
+                span::STATUS => {
+                    view.status = status_code(field.value.bytes(at)?, view.status)?;
+                    view.status_at = view.status_at.min(at);
+                }
                 span::FLAGS => view.flags = field.value.fixed32(at)?,
                 span::DROPPED_ATTRIBUTES_COUNT | span::DROPPED_EVENTS_COUNT | span::DROPPED_LINKS_COUNT => {
                     field.value.varint(at)?;
@@ -249,7 +255,8 @@ impl<'a> SpanView<'a> {
 
     /// `status.message`
     pub fn status_message(&self) -> &'a str {
-        let message = fields(self.bytes, span::STATUS).flat_map(|status| fields(status, status::MESSAGE)).last();
+        let bytes = self.bytes.get(self.status_at..).unwrap_or_default();
+        let message = fields(bytes, span::STATUS).flat_map(|status| fields(status, status::MESSAGE)).last();
         message.and_then(|message| std::str::from_utf8(message).ok()).unwrap_or_default()
     }
 }

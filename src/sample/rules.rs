@@ -59,8 +59,16 @@ impl Rules {
 
     /// Keep or drop. The order of the rules changes nothing but which of equals is named.
     pub fn judge(&self, session: &Session, reason: Reason) -> Verdict {
-        let matching = self.rules.iter().filter(|rule| rule.matches(session)).collect::<Vec<_>>();
-        let (rule, probability) = self.decide(&matching);
+        let (mut matched, mut winner) = (Vec::new(), None);
+        for rule in self.rules.iter().filter(|rule| rule.matches(session)) {
+            matched.push(rule.name.clone());
+            winner = winner.filter(|best: &&Rule| !rule.beats(best)).or(Some(rule));
+        }
+        let (rule, probability) = match winner {
+            _ if self.rules.is_empty() => (&self.all, 1.0),
+            None => (&self.none, 0.0),
+            Some(rule) => (&rule.name, if rule.drop { 0.0 } else { rule.probability }),
+        };
         let threshold = threshold_of(probability);
         Verdict {
             keep: session.randomness >= threshold,
@@ -68,22 +76,9 @@ impl Rules {
             threshold,
             randomness: session.randomness,
             rule: rule.clone(),
-            matched: matching.iter().map(|rule| rule.name.clone()).collect(),
+            matched,
             reason,
         }
-    }
-
-    /// The rule that decides and the probability it decides with.
-    fn decide<'r>(&'r self, matching: &[&'r Rule]) -> (&'r Arc<str>, f64) {
-        if self.rules.is_empty() {
-            return (&self.all, 1.0);
-        }
-        if let Some(rule) = matching.iter().find(|rule| rule.drop) {
-            return (&rule.name, 0.0);
-        }
-        let highest = |best: &'r Rule, rule: &'r Rule| if rule.probability > best.probability { rule } else { best };
-        let winner = matching.iter().copied().reduce(highest);
-        winner.map_or((&self.none, 0.0), |rule| (&rule.name, rule.probability))
     }
 }
 
@@ -92,5 +87,11 @@ impl Rules {
 impl Rule {
     fn matches(&self, session: &Session) -> bool {
         self.when.as_ref().is_none_or(|when| when.matches(session))
+    }
+
+    /// Whether it decides in place of one before it that matched, too: the first that drops does, else the first of the
+    /// highest probability.
+    fn beats(&self, other: &Self) -> bool {
+        !other.drop && (self.drop || self.probability > other.probability)
     }
 }

@@ -7,6 +7,7 @@ use crate::genai::glance::Glance;
 use crate::genai::price::PriceBook;
 use crate::genai::spent::Spent;
 use crate::genai::usage;
+use crate::otlp::span::STATUS_ERROR;
 use crate::otlp::walk::Visit;
 
 // === impl Lens ===
@@ -20,6 +21,7 @@ impl Lens {
         }
         let glance = self.fact_keys.glance(visit);
         let mut share = self.fact_keys.share(visit, &glance, |ceiling| asks.least(ceiling), &self.ends.irreversible);
+        share.error = visit.span.status == STATUS_ERROR;
         if asks.asks_for_usage() {
             share.book = Share::book_of(book.seed());
         }

@@ -51,8 +51,12 @@ pub enum Ceiling {
 pub struct Share {
     /// It may be a call of a language model.
     pub llm_call: bool,
+    /// Its status is ERROR.
+    pub error: bool,
     /// See [`Ceiling::Failed`].
     pub failed: bool,
+    /// It is a call that broke if a span above it has the status ERROR, and ended as it says if none has.
+    pub or_broken: bool,
     /// See [`Ceiling::Unended`].
     pub unended: bool,
     /// See [`Ceiling::Unwell`].
@@ -99,6 +103,10 @@ pub enum Arguments {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ceilings {
     counts: [u32; Ceiling::Irreversible as usize + 1],
+    /// Calls that broke if `errors` tells of them.
+    or_broken: u32,
+    /// Any span has the status ERROR.
+    errors: bool,
     tokens: f64,
     cost: f64,
     first_token: f32,
@@ -161,7 +169,9 @@ impl Share {
     /// Of a span that does not speak of models.
     pub const NOTHING: Self = Self {
         llm_call: false,
+        error: false,
         failed: false,
+        or_broken: false,
         unended: false,
         unwell: false,
         rate_limited: false,
@@ -186,9 +196,9 @@ impl Share {
     /// Takes how a call of a language model ended; for what is none, `None`.
     pub fn take_ending(&mut self, ending: Option<Ending<'_>>) {
         let outcome = ending.map_or(Outcome::Complete, |ending| ending.outcome);
-        let or_broken = ending.is_some_and(|ending| ending.or_broken);
-        self.failed = or_broken || matches!(outcome, Outcome::Broken | Outcome::Failed | Outcome::Errored);
-        self.unended = self.failed || matches!(outcome, Outcome::Abandoned | Outcome::Unknown);
+        self.or_broken = ending.is_some_and(|ending| ending.or_broken);
+        self.failed = matches!(outcome, Outcome::Broken | Outcome::Failed | Outcome::Errored);
+        self.unended = self.failed || self.or_broken || matches!(outcome, Outcome::Abandoned | Outcome::Unknown);
         let cut = matches!(outcome, Outcome::Truncated | Outcome::Filtered | Outcome::Refused);
         self.unwell = self.unended || cut;
     }
@@ -248,6 +258,8 @@ impl Ceilings {
                 *count += u32::from(counts);
             }
         }
+        self.or_broken += u32::from(share.or_broken);
+        self.errors |= share.error;
         self.book = match (self.book, share.book) {
             (known, 0) => known,
             (0, new) => new,
@@ -275,6 +287,7 @@ impl Ceilings {
             Ceiling::FirstToken => f64::from(self.first_token),
             Ceiling::Completion => f64::from(self.completion),
             Ceiling::ContextFill => f64::from(self.context_fill),
+            Ceiling::Failed if self.errors => count(which) + f64::from(self.or_broken),
             // A run begins with a call that is like none before it.
             Ceiling::ToolRun => (count(Ceiling::ToolRepeats) + 1.0).min(count(Ceiling::ToolCalls)),
             counted => count(counted),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::genai::facts::Facts;
+use crate::genai::stream::Ending;
 
 fn tool_call(tool: u32, at: u64, arguments: u64) -> Call {
     Call { tool, request: arguments, ..of(Operation::Tool, at, at + 5) }
@@ -268,6 +269,23 @@ fn times_are_those_that_were_told_to_the_last_digit() {
         assert!(ceilings.of(Ceiling::FirstToken) >= ttft && ceilings.of(Ceiling::Completion) >= ttc, "{ceilings:?}");
     }
     assert_eq!(Facts::NOTHING.call().first_token(), None);
+}
+
+#[test]
+fn what_may_have_broken_counts_where_a_span_has_an_error_whichever_comes_first() {
+    let (mut may, mut other) = (Share::NOTHING, Share::NOTHING);
+    may.take_ending(Some(Ending { outcome: Outcome::Abandoned, why: "", or_broken: true }));
+    other.error = true;
+    let of = |shares: &[&Share], which| {
+        let mut ceilings = Ceilings::default();
+        shares.iter().for_each(|share| ceilings.add(share));
+        ceilings.of(which)
+    };
+    assert_eq!(of(&[&may, &may], Ceiling::Failed), 0.0, "without an error it was abandoned");
+    assert_eq!(of(&[&may, &may], Ceiling::Unended), 2.0);
+    assert_eq!(of(&[&may, &other, &may], Ceiling::Failed), 2.0);
+    assert_eq!(of(&[&other, &may], Ceiling::Failed), 1.0);
+    assert_eq!(of(&[&other, &Share::NOTHING], Ceiling::Failed), 0.0);
 }
 
 #[test]
