@@ -110,15 +110,14 @@ impl Sources {
 impl Told {
     /// Adds a number that is told for so many fields; `false` where it is none that makes sense.
     fn add(&mut self, value: Option<AnyValue<'_>>, uses: Uses) -> bool {
-        let number = match value {
-            Some(AnyValue::Int(number)) => number as f64,
-            Some(AnyValue::Double(number)) => number,
+        let (number, tokens) = match value {
+            Some(AnyValue::Int(number)) => (number as f64, number as f64),
+            Some(AnyValue::Double(number)) => (number, number.ceil()),
             _ => return false,
         };
         if !(0.0..1e18).contains(&number) {
             return false;
         }
-        let tokens = number.ceil();
         self.input += tokens * f64::from(uses.input);
         self.output += tokens * f64::from(uses.output);
         self.total += tokens * f64::from(uses.total);

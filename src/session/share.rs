@@ -22,19 +22,12 @@ impl Lens {
         let glance = self.fact_keys.glance(visit);
         let mut share = self.fact_keys.share(visit, &glance, |ceiling| asks.least(ceiling), &self.ends.irreversible);
         share.error = visit.span.status == STATUS_ERROR;
-        if asks.asks_for_usage() {
-            share.book = Share::book_of(book.seed());
-        }
         if share.unended && asks.asks_for_endings() {
             // At first sight a call that does not tell of its end looks like one that broke.
-            if asks.asks_for_usage() {
-                let facts = self.fact_keys.usage(visit);
-                share.take_ending(facts.as_ref().and_then(Facts::ending_of_language_model));
-                take_usage(visit, facts.as_ref(), book, &mut share);
-            } else {
-                share.take_ending(self.fact_keys.ending(visit));
-            }
-        } else if asks.asks_for_usage() {
+            share.take_ending(self.fact_keys.ending(visit));
+        }
+        if asks.asks_for_usage() {
+            share.book = Share::book_of(book.seed());
             self.share_usage(visit, &glance, book, &mut share);
         }
         share
