@@ -7,6 +7,8 @@ import shlex
 import shutil
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from suite import cache, world
@@ -94,20 +96,43 @@ def measured(scenario: Scenario, options: argparse.Namespace, arguments: list[st
             world.say(f"  {row.name}: not run: {reason}")
             found.missing[row.name] = str(reason)
     for number in range(1, options.rounds + 1):
-        for row in rows:
-            if row.name in found.missing:
-                continue
-            try:
-                figures = scenario.take(row, scenario, options.seconds)
-            except Failed as reason:
-                print(f"{row.name} failed: {reason}", file=sys.stderr)
-                found.missing[row.name] = f"failed: {str(reason).splitlines()[0][:200]}"
-                continue
-            finally:
-                kill_all()
-            found.rounds.setdefault(row.name, []).append(figures)
-            world.say(f"  round {number}, {row.name}: {said(figures)}")
+        due = [row for row in rows if row.name not in found.missing]
+        for some in [due] if scenario.together else [[row] for row in due]:
+            for row, figures in taken(some, scenario, options.seconds, number):
+                if isinstance(figures, Failed):
+                    print(f"{row.name} failed: {figures}", file=sys.stderr)
+                    found.missing[row.name] = f"failed: {str(figures).splitlines()[0][:200]}"
+                    continue
+                found.rounds.setdefault(row.name, []).append(figures)
+                world.say(f"  round {number}, {row.name}: {said(figures)}")
     return found
+
+
+def taken(rows: list, scenario: Scenario, seconds: float, number: int) -> list:
+    """Rows measured at the same time, each with its figures, or why it has none."""
+
+    def take(row):
+        try:
+            return row, scenario.take(row, scenario, seconds)
+        except Failed as reason:
+            return row, reason
+
+    # Who begins first bears a little more of what the kernel does for all: they take turns in that.
+    first = number % len(rows)
+    try:
+        with ThreadPoolExecutor(len(rows)) as pool:
+            found = []
+            for row in rows[first:] + rows[:first]:
+                found.append(pool.submit(take, row))
+                if len(rows) > 1:
+                    time.sleep(1)
+            found = [one.result() for one in found]
+    finally:
+        kill_all()
+    if len(rows) > 1:
+        # They are not told from other processes.
+        found = [(row, figures if isinstance(figures, Failed) else figures | {"others": 0}) for row, figures in found]
+    return sorted(found, key=lambda one: rows.index(one[0]))
 
 
 def said(figures: dict) -> str:

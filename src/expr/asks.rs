@@ -19,6 +19,8 @@ pub struct Asks {
     usage: bool,
     /// And one for which it must be known how they ended.
     endings: bool,
+    /// A rule asks whether the session failed.
+    failed: bool,
     /// By ceiling: the least at which a verdict may hang on it.
     least: [f64; Ceiling::COUNT],
 }
@@ -27,7 +29,8 @@ pub struct Asks {
 
 impl Default for Asks {
     fn default() -> Self {
-        Self { calls: false, any: false, usage: false, endings: false, least: [f64::INFINITY; Ceiling::COUNT] }
+        let least = [f64::INFINITY; Ceiling::COUNT];
+        Self { calls: false, any: false, usage: false, endings: false, failed: false, least }
     }
 }
 
@@ -70,10 +73,12 @@ impl Asks {
         self.least(ceiling) < f64::INFINITY
     }
 
-    /// Whether the verdict on a session with these ceilings may hang on what its spans say.
-    pub fn hang_on(&self, ceilings: &Ceilings) -> bool {
+    /// Whether the verdict on a session with these ceilings may hang on what its spans say. Of one whose root failed it is
+    /// known that it did, see [`Session::failed`](crate::flow::Session::failed).
+    pub fn hang_on(&self, ceilings: &Ceilings, root_failed: bool) -> bool {
+        let may_fail = || self.failed && !root_failed && ceilings.of(Ceiling::Failed) > 0.0;
         let mut asked = Ceiling::ALL.into_iter().zip(self.least).filter(|(_, least)| *least < f64::INFINITY);
-        self.calls || asked.any(|(which, least)| ceilings.of(which) >= least)
+        self.calls || may_fail() || asked.any(|(which, least)| ceilings.of(which) >= least)
     }
 
     /// Adds what the expression of a rule asks.
@@ -94,7 +99,7 @@ impl Asks {
         match node {
             Node::Session(read) => match Field::<SessionRead>::find(read.0).map(|field| field.needs) {
                 Some(Needs::Calls(_)) => self.calls = true,
-                Some(Needs::Endings) => self.from(Ceiling::Failed, 1.0),
+                Some(Needs::Endings) => (self.any, self.endings, self.failed) = (true, true, true),
                 Some(Needs::Nothing) | None => {}
             },
             Node::ToolCount(..) => self.calls = true,

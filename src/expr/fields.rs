@@ -65,7 +65,8 @@ pub enum Needs {
     /// Nothing that its spans say of models.
     #[default]
     Nothing,
-    /// How its calls of models ended, unless all ended well: then it says what it says of a session without any.
+    /// How its calls of models ended, unless all ended well, when it says what it says of a session without any, or its root
+    /// failed, when that says it.
     Endings,
     /// All that they say, unless this ceiling of it is too low to matter.
     Calls(Option<Ceiling>),

@@ -221,8 +221,12 @@ impl Session {
 
     /// Whether the last turn's root has status ERROR, or the last model call ended broken, failed or errored.
     pub fn failed(&self) -> bool {
-        let root = self.last_root().is_some_and(|root| root.status == crate::otlp::span::STATUS_ERROR);
-        root || self.sums().last_call_failed
+        self.root_failed() || self.sums().last_call_failed
+    }
+
+    /// The first of both, which is known before anything is read.
+    pub fn root_failed(&self) -> bool {
+        self.last_root().is_some_and(|root| root.status == crate::otlp::span::STATUS_ERROR)
     }
 
     /// What its spans told of models, tools and money comes to; nothing before it is judged.

@@ -63,6 +63,8 @@ struct Scratch {
     groups: Vec<Group>,
     by_trace: HashMap<TraceId, u32, foldhash::fast::RandomState>,
     last: Option<(TraceId, u32)>,
+    /// Answers of which instrumentations tell, each with its trace.
+    told: Vec<(Answer, TraceId)>,
 }
 
 thread_local!(static SCRATCH: RefCell<Scratch> = RefCell::default());
@@ -102,7 +104,7 @@ impl Intake {
                 if visit.span.parent_id.is_zero() && self.lens.answer_keys.is_native(visit) {
                     group.answer = group.answer.or_else(|| self.lens.answer(visit));
                 } else if answers {
-                    self.note_answer(visit);
+                    scratch.told.extend(self.told_answer(visit));
                 }
             }
         });
@@ -116,8 +118,9 @@ impl Intake {
         if !answers && scratch.groups.iter().any(|group| group.answer.is_some()) {
             // The first of all: what tells of the same may stand before it.
             self.directory.answers.want();
-            let _same = walk(frame.bytes, &self.lens.keys, |visit| self.note_answer(visit));
+            let _same = walk(frame.bytes, &self.lens.keys, |visit| scratch.told.extend(self.told_answer(visit)));
         }
+        scratch.told.drain(..).for_each(|(answer, trace)| self.directory.answers.note(answer, trace));
         self.send(&record, scratch);
         Receipt::Accepted {
             refused: tally.refused,
@@ -127,11 +130,10 @@ impl Intake {
         }
     }
 
-    /// Notes which trace tells of an answer, where an instrumentation does.
-    fn note_answer(&self, visit: &Visit<'_, '_>) {
-        if let Some(answer) = self.lens.answer(visit).filter(|_| !self.lens.answer_keys.is_native(visit)) {
-            self.directory.answers.note(answer, visit.span.trace_id);
-        }
+    /// The answer of which an instrumentation tells, and the trace in which it does.
+    fn told_answer(&self, visit: &Visit<'_, '_>) -> Option<(Answer, TraceId)> {
+        let answer = self.lens.answer(visit).filter(|_| !self.lens.answer_keys.is_native(visit));
+        answer.map(|answer| (answer, visit.span.trace_id))
     }
 
     /// Sends each shard its part, then tells the shards of traces that were bound anew.
@@ -229,6 +231,7 @@ impl Scratch {
         self.groups.clear();
         self.by_trace.clear();
         self.last = None;
+        self.told.clear();
     }
 
     fn group_of(&mut self, trace_id: TraceId) -> u32 {

@@ -62,7 +62,7 @@ impl Shard {
         let asks = &lens.predicates.asks;
         // Ceilings at the prices of another book are none.
         let are_none = || asks.asks_for_usage() && !ceilings.are_of_book(lens.prices.current().seed());
-        if asks.hang_on(ceilings) || are_none() {
+        if asks.hang_on(ceilings, open.facts.root_failed()) || are_none() {
             self.read(open);
         }
         let verdict = (self.site.outlets.judge)(&open.facts, reason);

@@ -22,8 +22,8 @@ impl Lens {
         let glance = self.fact_keys.glance(visit);
         let mut share = self.fact_keys.share(visit, &glance, |ceiling| asks.least(ceiling), &self.ends.irreversible);
         share.error = visit.span.status == STATUS_ERROR;
-        if share.unended && asks.asks_for_endings() {
-            // At first sight a call that does not tell of its end looks like one that broke.
+        if share.unended && !share.error && asks.asks_for_endings() {
+            // At first sight a call that does not tell of its end looks like one that broke. One with an error mostly did.
             share.take_ending(self.fact_keys.ending(visit));
         }
         if asks.asks_for_usage() {

@@ -48,7 +48,21 @@ fn a_session_is_read_when_its_ceiling_is_where_a_rule_may_be_true() {
     ] {
         let asks = asks(rule);
         assert!(!asks.calls, "{rule}");
-        assert_eq!(asks.hang_on(&ceilings(spans, share)), read, "{rule}, {spans} spans");
+        assert_eq!(asks.hang_on(&ceilings(spans, share), false), read, "{rule}, {spans} spans");
+    }
+}
+
+/// That it failed is known of a session whose root did; all else that is asked of calls is not.
+#[test]
+fn a_session_whose_root_failed_is_not_read_to_find_out_whether_it_failed() {
+    let broken = ceilings(1, Share { failed: true, unended: true, unwell: true, ..Share::NOTHING });
+    for rule in ["session.failed", "!session.failed", "session.failed && session.spans > 3"] {
+        assert!(asks(rule).hang_on(&broken, false) && !asks(rule).hang_on(&broken, true), "{rule}");
+    }
+    for rule in
+        ["session.streams_broken > 0", "session.failed || session.streams_truncated > 0", "session.models == []"]
+    {
+        assert!(asks(rule).hang_on(&broken, true), "{rule}");
     }
 }
 
@@ -69,7 +83,7 @@ fn sessions_are_read_for_whatever_is_not_asked_to_be_above_a_number() {
         "has(session.cost_usd) || session.spans > 3",
         "session.outcome == 'ok'",
     ] {
-        assert!(asks(rule).hang_on(&Ceilings::default()), "{rule}");
+        assert!(asks(rule).hang_on(&Ceilings::default(), false), "{rule}");
     }
-    assert!(!asks("session.spans > 3 && spans.exists(s, s.name == 'x')").hang_on(&Ceilings::default()));
+    assert!(!asks("session.spans > 3 && spans.exists(s, s.name == 'x')").hang_on(&Ceilings::default(), false));
 }
