@@ -13,8 +13,10 @@ pub struct Revisit<'a, 'k> {
     resource: Picked<'a>,
     scope: ScopeView<'a>,
     attributes: Picked<'a>,
-    /// Where the resource and the scope that were read last stand: the address of the bytes, and the offset there.
-    read: (Option<(usize, u32)>, Option<(usize, u32)>),
+    /// Where `resource` was read: the address of the bytes, and the offset there.
+    resource_at: Option<(usize, u32)>,
+    /// The same of `scope`.
+    scope_at: Option<(usize, u32)>,
 }
 
 // === impl Revisit ===
@@ -23,23 +25,23 @@ impl<'a, 'k> Revisit<'a, 'k> {
     /// Nothing was read yet.
     pub fn new(keys: &'k KeyTable) -> Self {
         let (resource, attributes) = (Picked::new(keys), Picked::new(keys));
-        Self { keys, resource, scope: ScopeView::default(), attributes, read: (None, None) }
+        Self { keys, resource, scope: ScopeView::default(), attributes, resource_at: None, scope_at: None }
     }
 
     /// Walks one span: `bytes` is what its request was walked in, `place` where its fields begin there. `None` where no
     /// good span stands at that place.
     pub fn visit<T>(&mut self, bytes: &'a [u8], place: Place, visit: impl FnOnce(&Visit<'a, '_>) -> T) -> Option<T> {
         let at = |start: u32| Some((bytes.as_ptr() as usize, start));
-        let outer = (at(place.resource_spans.start), at(place.scope_spans.start));
-        if self.read.0 != outer.0 {
-            self.read.0 = None;
+        let (resource_at, scope_at) = (at(place.resource_spans.start), at(place.scope_spans.start));
+        if self.resource_at != resource_at {
+            self.resource_at = None;
             self.read_resource(bytes, place)?;
-            self.read.0 = outer.0;
+            self.resource_at = resource_at;
         }
-        if self.read.1 != outer.1 {
-            self.read.1 = None;
+        if self.scope_at != scope_at {
+            self.scope_at = None;
             self.read_scope(bytes, place)?;
-            self.read.1 = outer.1;
+            self.scope_at = scope_at;
         }
         let start = place.span.start as usize;
         let span = bytes.get(start..start.checked_add(place.span.len as usize)?)?;
