@@ -97,8 +97,13 @@ def measured(scenario: Scenario, options: argparse.Namespace, arguments: list[st
             found.missing[row.name] = str(reason)
     for number in range(1, options.rounds + 1):
         due = [row for row in rows if row.name not in found.missing]
-        for some in [due] if scenario.together else [[row] for row in due]:
-            for row, figures in taken(some, scenario, options.seconds, number):
+        groups = [[row] for row in due]
+        if scenario.together and due:
+            # Who begins first bears a little more of what the kernel does for all: they take turns in that.
+            first = number % len(due)
+            groups = [due[first:] + due[:first]]
+        for group in groups:
+            for row, figures in taken(group, scenario, options.seconds):
                 if isinstance(figures, Failed):
                     print(f"{row.name} failed: {figures}", file=sys.stderr)
                     found.missing[row.name] = f"failed: {str(figures).splitlines()[0][:200]}"
@@ -108,31 +113,24 @@ def measured(scenario: Scenario, options: argparse.Namespace, arguments: list[st
     return found
 
 
-def taken(rows: list, scenario: Scenario, seconds: float, number: int) -> list:
+def taken(rows: list, scenario: Scenario, seconds: float) -> list:
     """Rows measured at the same time, each with its figures, or why it has none."""
 
-    def take(row):
+    def take(place):
+        # One after the other, so that no two servers are given the same free port.
+        time.sleep(place)
         try:
-            return row, scenario.take(row, scenario, seconds)
+            figures = scenario.take(rows[place], scenario, seconds)
         except Failed as reason:
-            return row, reason
+            return rows[place], reason
+        # Of several at once, none is told from other processes.
+        return rows[place], figures if len(rows) == 1 else figures | {"others": 0}
 
-    # Who begins first bears a little more of what the kernel does for all: they take turns in that.
-    first = number % len(rows)
     try:
         with ThreadPoolExecutor(len(rows)) as pool:
-            found = []
-            for row in rows[first:] + rows[:first]:
-                found.append(pool.submit(take, row))
-                if len(rows) > 1:
-                    time.sleep(1)
-            found = [one.result() for one in found]
+            return list(pool.map(take, range(len(rows))))
     finally:
         kill_all()
-    if len(rows) > 1:
-        # They are not told from other processes.
-        found = [(row, figures if isinstance(figures, Failed) else figures | {"others": 0}) for row, figures in found]
-    return sorted(found, key=lambda one: rows.index(one[0]))
 
 
 def said(figures: dict) -> str:
