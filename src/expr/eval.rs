@@ -66,26 +66,43 @@ impl<'v> Env<'v> {
 // === impl Node ===
 
 impl Node {
+    /// Whether it holds in `env`; `None` where that is absent. Conditions are most of what there is in a rule: they are
+    /// evaluated without becoming values.
+    pub fn holds(&self, env: &Env<'_>) -> Option<bool> {
+        match self {
+            Self::And(parts) => either(parts, env, false),
+            Self::Or(parts) => either(parts, env, true),
+            Self::Order(test, parts) => both(parts, env, Value::compare).map(|order| test.holds(order)),
+            Self::Equal(parts) => both(parts, env, Value::equals),
+            Self::Not(part) => part.holds(env).map(|is| !is),
+            _ => self.eval(env).truth(),
+        }
+    }
+
     /// The value in `env`.
     pub fn eval<'v>(&'v self, env: &Env<'v>) -> Value<'v> {
         match self {
             Self::Literal(literal) => literal.value(),
-            Self::List(literals) => Value::List(literals),
             Self::Session(..) | Self::Span(..) | Self::Attribute(_) | Self::Resource(_) | Self::EventCount => {
                 self.read(env)
             }
             Self::Item(_) | Self::Event(..) | Self::EventAttribute(..) | Self::Count(_) | Self::ToolCount(..) => {
                 self.read(env)
             }
-            Self::Not(part) => truth(part.eval(env).truth().map(|is| !is)),
-            Self::And(parts) => either(parts, env, false),
-            Self::Or(parts) => either(parts, env, true),
+            Self::Not(_) | Self::And(_) | Self::Or(_) | Self::Equal(_) | Self::Order(..) => truth(self.holds(env)),
+            _ => self.work_out(env),
+        }
+    }
+
+    /// The value of what is seldom in a rule, or takes long whoever calls it.
+    #[inline(never)]
+    fn work_out<'v>(&'v self, env: &Env<'v>) -> Value<'v> {
+        match self {
+            Self::List(literals) => Value::List(literals),
             Self::If(parts) => {
                 let [condition, yes, no] = &**parts;
-                condition.eval(env).truth().map_or(Value::Absent, |is| if is { yes.eval(env) } else { no.eval(env) })
+                condition.holds(env).map_or(Value::Absent, |is| if is { yes.eval(env) } else { no.eval(env) })
             }
-            Self::Equal(parts) => truth(both(parts, env, Value::equals)),
-            Self::Order(test, parts) => truth(both(parts, env, Value::compare).map(|order| test.holds(order))),
             Self::Negate(part) => negate(part.eval(env)),
             Self::Arithmetic(operator, parts) => {
                 let [left, right] = &**parts;
@@ -104,22 +121,28 @@ impl Node {
             Self::Each(quantifier, parts) => {
                 let [list, asked] = &**parts;
                 match list.eval(env).items() {
-                    Some(items) => quantifier.over(items.map(|item| asked.eval_bool(&env.within(Item::Value(item))))),
+                    Some(items) => quantifier.over(items.map(|item| asked.holds(&env.within(Item::Value(item))))),
                     None => Value::Absent,
                 }
             }
             Self::EachEvent(quantifier, asked) => match env.root {
                 Root::Span(visit) if visit.span.events > 0 => {
                     let events = visit.span.events();
-                    quantifier.over(events.map(|event| asked.eval_bool(&env.within(Item::Event(event)))))
+                    quantifier.over(events.map(|event| asked.holds(&env.within(Item::Event(event)))))
                 }
                 _ => quantifier.over(std::iter::empty()),
             },
+            // These are evaluated above.
+            Self::Literal(_) | Self::Session(..) | Self::Span(..) | Self::Attribute(_) | Self::Resource(_) => {
+                Value::Absent
+            }
+            Self::EventCount | Self::Item(_) | Self::Event(..) | Self::EventAttribute(..) | Self::Count(_) => {
+                Value::Absent
+            }
+            Self::ToolCount(..) | Self::Not(_) | Self::And(_) | Self::Or(_) | Self::Equal(_) | Self::Order(..) => {
+                Value::Absent
+            }
         }
-    }
-
-    fn eval_bool(&self, env: &Env<'_>) -> Option<bool> {
-        self.eval(env).truth()
     }
 
     #[inline]
@@ -158,17 +181,16 @@ fn both<'v, T>(parts: &'v [Node; 2], env: &Env<'v>, of: impl Fn(Value<'v>, Value
 }
 
 /// `&&` and `||`: one side that `decides` is enough, whatever the other is.
-#[inline]
-fn either<'v>(parts: &'v [Node; 2], env: &Env<'v>, decides: bool) -> Value<'v> {
+fn either(parts: &[Node; 2], env: &Env<'_>, decides: bool) -> Option<bool> {
     let [left, right] = parts;
-    let left = left.eval_bool(env);
+    let left = left.holds(env);
     if left == Some(decides) {
-        return Value::Bool(decides);
+        return left;
     }
-    match (left, right.eval_bool(env)) {
-        (_, Some(right)) if right == decides => Value::Bool(decides),
-        (Some(_), Some(_)) => Value::Bool(!decides),
-        _ => Value::Absent,
+    match (left, right.holds(env)) {
+        (_, Some(right)) if right == decides => Some(decides),
+        (Some(_), Some(_)) => Some(!decides),
+        _ => None,
     }
 }
 

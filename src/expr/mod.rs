@@ -133,7 +133,7 @@ impl SessionExpr {
     /// [`Predicates`].
     pub fn matches(&self, session: &Session) -> bool {
         let id = IdText::default();
-        self.node.eval(&Env::session(session, &id)) == Value::Bool(true)
+        self.node.holds(&Env::session(session, &id)) == Some(true)
     }
 }
 
@@ -146,7 +146,7 @@ impl Predicates {
         let env = Env::span(visit);
         let mut bits = 0;
         for (bit, node) in self.nodes.iter().enumerate() {
-            let met = node.eval(&env) == Value::Bool(true);
+            let met = node.holds(&env) == Some(true);
             bits |= u64::from(met) << bit;
         }
         bits

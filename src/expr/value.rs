@@ -119,6 +119,7 @@ impl<'v> Value<'v> {
     #[inline]
     pub fn compare(self, other: Self) -> Option<Ordering> {
         match (self, other) {
+            (Self::Int(left), Self::Int(right)) => Some(left.cmp(&right)),
             (Self::Str(left), Self::Str(right)) => Some(left.cmp(right)),
             (Self::Duration(left), Self::Duration(right)) => Some(left.cmp(&right)),
             (Self::Double(left), Self::Double(right)) => left.partial_cmp(&right),

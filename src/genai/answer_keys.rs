@@ -5,7 +5,7 @@ use super::conventions::{Conventions, Field, Glob, Place, Source};
 use super::facts::Operation;
 use super::glance::Glance;
 use super::json_scan::{self, Json};
-use crate::otlp::keys::{KeyTable, Slot};
+use crate::otlp::keys::{Group, KeyTable, Slot};
 use crate::otlp::walk::Visit;
 
 /// The compiled table.
@@ -16,6 +16,8 @@ pub struct AnswerKeys {
     /// Where it may inside of another text. What else has to stand there is not asked: it takes long to find, and what only
     /// looks like an id is that of no answer.
     inside: Vec<(Slot, Source)>,
+    /// All of those.
+    of_ids: Group,
     /// Scopes of the SDKs that model providers make.
     natives: Vec<Glob>,
     /// Texts that stand for nothing.
@@ -34,9 +36,12 @@ impl AnswerKeys {
         };
         let ids = conventions.fields.iter().filter_map(id);
         let (plain, inside): (Vec<_>, Vec<_>) = ids.partition(|(_, source)| source.path.is_empty());
+        let of_ids = keys.group();
+        plain.iter().chain(&inside).for_each(|(slot, _)| keys.put(*slot, of_ids));
         Self {
             plain: plain.into_iter().map(|(slot, _)| slot).collect(),
             inside,
+            of_ids,
             nothing: conventions.nothing.clone(),
             natives: natives.flat_map(|producer| producer.scopes.iter().cloned()).collect(),
         }
@@ -55,6 +60,9 @@ impl AnswerKeys {
     }
 
     fn told<'a>(&self, visit: &Visit<'a, '_>, glance: impl FnOnce() -> Glance) -> Option<&'a [u8]> {
+        if !visit.attributes.may_have(self.of_ids) {
+            return None;
+        }
         let text = |slot: &Slot| visit.attributes.text_bytes(*slot).filter(|text| !text.is_empty());
         if let Some(id) = self.plain.iter().find_map(text) {
             return Some(id);

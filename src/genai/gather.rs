@@ -28,8 +28,7 @@ pub(super) const MAX_NOTHING: usize = 64;
 impl Sources {
     /// Whether the span may tell of models.
     pub(super) fn may_speak(&self, visit: &Visit<'_, '_>) -> bool {
-        let mut present = visit.attributes.present().iter();
-        present.any(|slot| self.sights.get(slot.index()).is_some_and(|sight| sight.evidence))
+        visit.attributes.may_have(self.evidence)
     }
 
     /// The best source of each field; `false` for a span that does not tell of models. Fields whose kind of operation has

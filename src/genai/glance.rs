@@ -15,7 +15,7 @@ use crate::otlp::walk::Visit;
 /// What is seen of a span at first sight.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Glance {
-    /// It may speak of models.
+    /// It may speak of models; where not, nothing else is seen.
     speaks: bool,
     /// Something may tell what it used or cost.
     uses: bool,
@@ -44,13 +44,15 @@ struct Seen {
 impl Sources {
     /// The little that tells whether a span is worth a closer look.
     pub(super) fn glance(&self, visit: &Visit<'_, '_>) -> Glance {
+        if !self.may_speak(visit) {
+            return Glance::default();
+        }
         let failed = self.elsewhere(Field::Failed) != u16::MAX;
-        let mut glance = Glance { uses: self.tells_elsewhere, failed, ..Glance::default() };
+        let mut glance = Glance { speaks: true, uses: self.tells_elsewhere, failed, ..Glance::default() };
         let mut operation = Seen::default();
         let (mut finished, mut unsure) = (u16::MAX, self.elsewhere(Field::FinishReasons));
         for slot in visit.attributes.present() {
             let Some(sight) = self.sights.get(slot.index()) else { continue };
-            glance.speaks |= sight.evidence;
             glance.failed |= sight.failed;
             glance.uses |= sight.used;
             if !sight.ranked {

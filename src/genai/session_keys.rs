@@ -9,7 +9,7 @@ use super::conventions::{Conventions, IdSource};
 use super::errors::ErrorTypes;
 use super::json_scan::{self, Json, unescape};
 use crate::otlp::event::EventNames;
-use crate::otlp::keys::{KeyTable, Picked, Slot};
+use crate::otlp::keys::{Group, KeyTable, Picked, Slot};
 use crate::otlp::value::AnyValue;
 use crate::otlp::walk::Visit;
 
@@ -32,6 +32,8 @@ pub const RANK_TRACE: u16 = u16::MAX;
 pub struct SessionKeys {
     /// By slot: the rank of the source, and where to look inside its JSON.
     ids: Vec<Option<(u16, Box<[String]>)>>,
+    /// Those keys.
+    of_ids: Group,
     resource_ids: Vec<Slot>,
     tenants: Vec<Slot>,
     environments: Vec<Slot>,
@@ -69,10 +71,12 @@ impl SessionKeys {
             nothing: conventions.placeholders.iter().chain(&conventions.nothing).cloned().collect(),
             error_types: ErrorTypes::compile(conventions, keys),
             service: keys.add("service.name"),
+            of_ids: keys.group(),
             ..Self::default()
         };
         for (rank, IdSource { key, json }) in conventions.ids.iter().enumerate() {
             let Some(slot) = keys.add(key) else { continue };
+            keys.put(slot, compiled.of_ids);
             if compiled.ids.len() <= slot.index() {
                 compiled.ids.resize(slot.index() + 1, None);
             }
@@ -91,7 +95,8 @@ impl SessionKeys {
     /// The best id that the span's own attributes give, else that of its resource.
     pub fn candidate<'a>(&self, visit: &Visit<'a, '_>) -> Option<Candidate<'a>> {
         let mut best: Option<(u16, Cow<'a, str>)> = None;
-        for slot in visit.attributes.present() {
+        let present = if visit.attributes.may_have(self.of_ids) { visit.attributes.present() } else { &[] };
+        for slot in present {
             let Some(Some((rank, json))) = self.ids.get(slot.index()) else { continue };
             if best.as_ref().is_some_and(|(known, _)| known <= rank) {
                 continue;

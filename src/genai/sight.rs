@@ -2,13 +2,11 @@
 
 use super::conventions::{Field, Source};
 use super::json_scan::At;
-use super::sources::{EVIDENCE, Use};
+use super::sources::Use;
 
 /// What an attribute tells by being there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sight {
-    /// Its span may speak of models.
-    pub(super) evidence: bool,
     /// It may say that the span failed.
     pub(super) failed: bool,
     /// It may tell what was used.
@@ -87,7 +85,6 @@ pub(super) const OUTPUT: [Field; 5] =
 impl Sight {
     /// It tells nothing.
     pub(super) const NOTHING: Self = Self {
-        evidence: false,
         failed: false,
         used: false,
         ranked: false,
@@ -103,7 +100,6 @@ impl Sight {
     };
 
     pub(super) fn add(&mut self, one: Use, source: &Source) {
-        self.evidence |= EVIDENCE.contains(&one.field);
         self.uses.add(one);
         if Uses::of(one.field) != Uses::default() {
             self.used = true;

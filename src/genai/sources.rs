@@ -7,7 +7,7 @@ use super::json_scan::{At, Paths};
 use super::sight::{INPUT, MONEY, OF_MODEL, OUTPUT, Sight};
 use super::words::Words;
 use crate::otlp::event::EventNames;
-use crate::otlp::keys::{KeyTable, Slot};
+use crate::otlp::keys::{Group, KeyTable, Slot};
 use crate::otlp::value::AnyValue;
 use crate::otlp::walk::Visit;
 
@@ -25,6 +25,8 @@ pub(super) struct Sources {
     pub(super) nothing_begins: Vec<bool>,
     /// By slot: what is seen of it at first sight.
     pub(super) sights: Vec<Sight>,
+    /// Attributes by which a span is known to speak of models.
+    pub(super) evidence: Group,
     /// By field: the first source that is no attribute of the span; the highest for none.
     pub(super) elsewhere: Vec<u16>,
     /// What a span used, or the model of a call, may stand elsewhere than in its attributes.
@@ -119,6 +121,7 @@ impl Sources {
         let mut compiled = Self {
             nothing: conventions.nothing.clone(),
             operations: Words::new(operations),
+            evidence: keys.group(),
             elsewhere: vec![u16::MAX; Field::COUNT],
             finish_reasons: Words::new(
                 conventions.finish_reasons.iter().map(|(reason, word)| (word.as_str(), *reason)),
@@ -144,6 +147,9 @@ impl Sources {
                 Place::Attribute(key) => {
                     let Some(slot) = keys.add(key) else { continue };
                     compiled.slots.last_mut().into_iter().for_each(|place| *place = Some(slot));
+                    if EVIDENCE.contains(field) {
+                        keys.put(slot, compiled.evidence);
+                    }
                     if let Some(paths) = at(&mut compiled.paths, slot, Paths::default()) {
                         let add = |path: &[String]| paths.add(path);
                         (one.path, one.when) = source.paths(add);

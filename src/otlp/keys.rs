@@ -12,10 +12,16 @@ pub const MAX_KEY: usize = 255;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot(u16);
 
+/// Keys that somebody asks for together: that none of them is there is known at one look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Group(u32);
+
 /// The keys asked for, each with its [`Slot`].
 #[derive(Clone, Debug, Default)]
 pub struct KeyTable {
     keys: Vec<Known>,
+    /// How many groups of them there are.
+    groups: u32,
     /// Open addressing: slot + 1, or 0 for a free place. The length is a power of two, at least twice the keys.
     places: Vec<u16>,
     /// One bit for each key length in use.
@@ -26,6 +32,8 @@ pub struct KeyTable {
 #[derive(Clone, Debug)]
 struct Known {
     ends: Ends,
+    /// A bit for each group that it is in.
+    groups: u32,
     key: Box<[u8]>,
 }
 
@@ -39,6 +47,8 @@ pub struct Picked<'a> {
     /// Their text is only taken for text when somebody reads it.
     values: Vec<Option<Raw<'a>>>,
     touched: Vec<Slot>,
+    /// A bit for each group of which a key was found.
+    groups: u32,
 }
 
 // === impl Slot ===
@@ -62,12 +72,24 @@ impl KeyTable {
         }
         let slot = u16::try_from(self.keys.len()).ok().filter(|slot| *slot < u16::MAX - 1)?;
         *self.lengths.get_mut(key.len() / 64)? |= 1 << (key.len() % 64);
-        self.keys.push(Known { ends: Ends::of(key.as_bytes()), key: key.as_bytes().into() });
+        self.keys.push(Known { ends: Ends::of(key.as_bytes()), groups: 0, key: key.as_bytes().into() });
         match self.keys.len() * 2 > self.places.len() {
             true => self.rebuild(),
             false => self.place(slot),
         }
         Some(Slot(slot))
+    }
+
+    /// A group without keys. From the 32nd on they are one, of which more is there than was asked for.
+    pub fn group(&mut self) -> Group {
+        let bit = self.groups.min(u32::BITS - 1);
+        self.groups = bit + 1;
+        Group(1 << bit)
+    }
+
+    /// Adds a key to a group.
+    pub fn put(&mut self, slot: Slot, group: Group) {
+        self.keys.get_mut(slot.index()).into_iter().for_each(|known| known.groups |= group.0);
     }
 
     /// The slot of `key`, when somebody asked for it.
@@ -178,7 +200,13 @@ fn short(key: &[u8]) -> u64 {
 impl<'a> Picked<'a> {
     /// Room for the values of `table`, all absent.
     pub fn new(table: &KeyTable) -> Self {
-        Self { values: vec![None; table.len()], touched: Vec::with_capacity(32) }
+        Self { values: vec![None; table.len()], touched: Vec::with_capacity(32), groups: 0 }
+    }
+
+    /// Whether a key of the group may have a value: where not, none has.
+    #[inline]
+    pub fn may_have(&self, group: Group) -> bool {
+        self.groups & group.0 != 0
     }
 
     /// The value at `slot`.
@@ -210,7 +238,7 @@ impl<'a> Picked<'a> {
             return self.take_any(keys, attribute);
         };
         if let Some(slot) = keys.find(key) {
-            self.set(slot, Raw::Text(text));
+            self.set(keys, slot, Raw::Text(text));
         }
         Ok(())
     }
@@ -219,7 +247,7 @@ impl<'a> Picked<'a> {
     fn take_any(&mut self, keys: &KeyTable, attribute: &'a [u8]) -> Result<(), WireError> {
         if let Some((key, value)) = RawAttribute::key_then_value(attribute) {
             if let Some(slot) = keys.find(key) {
-                return Raw::parse(value, 0).map(|value| self.set(slot, value));
+                return Raw::parse(value, 0).map(|value| self.set(keys, slot, value));
             }
             if text::is_utf8(key) {
                 return Raw::parse(value, 0).map(drop);
@@ -227,7 +255,7 @@ impl<'a> Picked<'a> {
         }
         let attribute = RawAttribute::parse_fields(attribute, 0)?;
         if let Some(slot) = keys.find(attribute.key) {
-            self.set(slot, attribute.value);
+            self.set(keys, slot, attribute.value);
         }
         Ok(())
     }
@@ -237,17 +265,18 @@ impl<'a> Picked<'a> {
     pub(super) fn take_again(&mut self, keys: &KeyTable, attribute: &'a [u8]) -> Result<(), WireError> {
         let Some((key, value)) = RawAttribute::key_then_value(attribute) else { return self.take_any(keys, attribute) };
         if let Some(slot) = keys.find(key) {
-            self.set(slot, Raw::again(value)?);
+            self.set(keys, slot, Raw::again(value)?);
         }
         Ok(())
     }
 
     /// Keeps `value` unless the key was seen before: the first of equal keys counts, as for other OTLP readers.
     #[inline]
-    fn set(&mut self, slot: Slot, value: Raw<'a>) {
+    fn set(&mut self, keys: &KeyTable, slot: Slot, value: Raw<'a>) {
         if let Some(place @ None) = self.values.get_mut(usize::from(slot.0)) {
             *place = Some(value);
             self.touched.push(slot);
+            self.groups |= keys.keys.get(slot.index()).map_or(0, |known| known.groups);
         }
     }
 
@@ -259,6 +288,7 @@ impl<'a> Picked<'a> {
     /// Forgets all values.
     #[inline]
     pub fn clear(&mut self) {
+        self.groups = 0;
         for slot in self.touched.drain(..) {
             if let Some(place) = self.values.get_mut(usize::from(slot.0)) {
                 *place = None;
@@ -307,10 +337,25 @@ mod tests {
         let mut table = KeyTable::default();
         let slot = table.add("k").unwrap();
         let mut picked = Picked::new(&table);
-        picked.set(slot, Raw::Int(1));
-        picked.set(slot, Raw::Int(2));
+        picked.set(&table, slot, Raw::Int(1));
+        picked.set(&table, slot, Raw::Int(2));
         assert_eq!(picked.get(slot), Some(AnyValue::Int(1)));
         picked.clear();
         assert_eq!(picked.get(slot), None);
+    }
+    #[test]
+    fn of_a_group_none_is_missed_however_many_groups_there_are() {
+        let mut table = KeyTable::default();
+        let groups: Vec<_> = (0..40).map(|_| table.group()).collect();
+        let slots: Vec<_> = (0..40).map(|n| table.add(&format!("key {n}")).unwrap()).collect();
+        slots.iter().zip(&groups).for_each(|(slot, group)| table.put(*slot, *group));
+        let mut picked = Picked::new(&table);
+        for (n, (slot, group)) in slots.iter().zip(&groups).enumerate() {
+            picked.set(&table, *slot, Raw::Int(1));
+            assert!(picked.may_have(*group), "{n}");
+            assert_eq!(groups.iter().filter(|other| picked.may_have(**other)).count(), if n < 31 { 1 } else { 9 });
+            picked.clear();
+            assert!(!picked.may_have(*group), "{n}");
+        }
     }
 }

@@ -30,13 +30,13 @@ impl Shard {
     pub(super) fn decide(&mut self, index: u32, reason: Reason, now: Nanos) {
         let Some(mut open) = self.close(index) else { return };
         open.finish(&self.bounds, now);
-        let verdict = Arc::new(self.judge(&mut open, reason));
+        let verdict = self.judge(&mut open, reason);
+        let kept = verdict.keep.then(|| Arc::new(verdict));
         let size = Spans::new(u64::from(open.facts.spans), open.facts.bytes);
         let sequence = open.facts.sequence;
         for (turn, trace) in open.turns.iter().zip(&open.facts.turns) {
-            let kept = verdict.keep.then(|| verdict.clone());
             let by_trace = open.facts.key.is_of(trace.trace_id);
-            let judged = JudgedTrace { kept, version: turn.version, sequence, by_trace };
+            let judged = JudgedTrace { kept: kept.clone(), version: turn.version, sequence, by_trace };
             let directory = &self.site.directory;
             self.judged.insert(trace.trace_id, judged, |trace, judged| directory.forget(&trace, judged.version));
         }
@@ -44,7 +44,7 @@ impl Shard {
             self.sequences.insert(id.hash, sequence, |_, _| ());
         }
         self.counts.held -= size;
-        if verdict.keep {
+        if let Some(verdict) = kept {
             self.counts.kept += size;
             let Open { facts, spans, .. } = *open;
             let by_trace = facts.key.is_trace();
