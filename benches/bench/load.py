@@ -40,7 +40,7 @@ class Load:
 
 # Different compressed requests that are made beforehand: what a server takes in some six seconds, so that ids repeat only
 # after their sessions were judged.
-PREPARED = 6_000
+PREPARED = 8_000
 # Where they are kept between runs.
 prepared_folder: Path = Path()
 

@@ -86,7 +86,7 @@ def measured(scenario: Scenario, options: argparse.Namespace, arguments: list[st
         commit=machine.commit(),
         versions=servers.versions({row.server.kind for row in rows}),
         command=shlex.join(["benches/run", *arguments]),
-        seconds=options.seconds,
+        seconds=options.seconds * scenario.times,
     )
     found.missing.update({row.name: "not asked for" for row in others if row not in rows})
     for row in rows:
@@ -103,7 +103,7 @@ def measured(scenario: Scenario, options: argparse.Namespace, arguments: list[st
             first = number % len(due)
             groups = [due[first:] + due[:first]]
         for group in groups:
-            for row, figures in taken(group, scenario, options.seconds):
+            for row, figures in taken(group, scenario, found.seconds):
                 if isinstance(figures, Failed):
                     print(f"{row.name} failed: {figures}", file=sys.stderr)
                     found.missing[row.name] = f"failed: {str(figures).splitlines()[0][:200]}"

@@ -3,6 +3,7 @@
 //! Stages are given their part of the [`ledger`] and count into it; nothing here asks a stage for anything. How full the
 //! memory is ([`pressure`]) is read from the same counts, so that what is acted on is what is shown.
 
+pub mod allocator;
 pub mod http;
 pub mod ledger;
 pub mod logs;

@@ -7,7 +7,8 @@
 //! 4. From 85 % sessions are judged early ([`Level::Early`]), from 95 % the door refuses ([`Level::Refuse`]). A level is
 //!    left three points below where it was entered, so that it does not flap.
 //!
-//! Free segments count as free memory. They are given back to the system once the process nears its limit, so that they are.
+//! Free segments count as free memory. They are given back to the system once the process nears its limit, so that they are;
+//! so is what the allocator keeps, which counts as used.
 //!
 //! The log's own fill counts as well as the process's: the log has a part of the limit only, and is full long before the
 //! process is.
@@ -17,13 +18,15 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::ledger::Ledger;
-use super::machine;
 use super::throttle::Throttle;
+use super::{allocator, machine};
 use crate::clock::{Clock, Nanos, SECOND};
 use crate::log::{Log, LogUsage};
 
 /// How often the memory is looked at.
 const PERIOD: Duration = Duration::from_millis(100);
+/// How often the allocator is asked for what it keeps: what it gives back costs page faults where it is wanted again.
+const COLLECT_PERIOD: Nanos = SECOND / 2;
 /// Parts of a thousand from which sessions are judged early.
 const EARLY: u64 = 850;
 /// Parts of a thousand from which the door refuses.
@@ -107,6 +110,7 @@ pub fn split(limit: u64, queues: u64) -> Shares {
 
 /// Samples the memory until it is dropped.
 pub async fn watch(pressure: Arc<Pressure>, ledger: Arc<Ledger>, log: Arc<Log>, clock: Clock) {
+    static COLLECT: Throttle = Throttle::new(COLLECT_PERIOD);
     let mut ticker = tokio::time::interval(PERIOD);
     ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
@@ -115,7 +119,11 @@ pub async fn watch(pressure: Arc<Pressure>, ledger: Arc<Ledger>, log: Arc<Log>, 
         pressure.begin();
         let reading = Reading::take(&ledger, &log);
         let level = pressure.sample(&reading);
-        log.give_back(pressure.to_give_back(&reading));
+        let excess = pressure.resident_excess(&reading);
+        log.give_back(excess.min(reading.log.free));
+        if excess > 0 && COLLECT.admit(clock.now()).is_some() {
+            allocator::give_back();
+        }
         if level != before {
             tell(&pressure, level, clock.now());
         }
@@ -173,9 +181,9 @@ impl Pressure {
         self.level() == Level::Refuse || permille(used, self.limit) >= REFUSE
     }
 
-    /// Free bytes of the log that the system should have back: those without which the process would be at ease.
-    fn to_give_back(&self, reading: &Reading) -> u64 {
-        above_ease(reading.resident.unwrap_or(0), self.limit).min(reading.log.free)
+    /// Resident bytes without which the process would be at ease: as much of them as is free, the system should have back.
+    fn resident_excess(&self, reading: &Reading) -> u64 {
+        above_ease(reading.resident.unwrap_or(0), self.limit)
     }
 
     /// Takes a reading in and says what follows from it. One caller at a time.

@@ -1,10 +1,10 @@
-//! Log lines that a client or a backend can cause, at most one an interval.
+//! What a client or a backend can cause, at most once an interval: log lines above all.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::Nanos;
 
-/// Lets one line through an interval. One for each place in the code that logs.
+/// Lets one through an interval. One for each place in the code that asks.
 #[derive(Debug)]
 pub struct Throttle {
     interval: Nanos,
@@ -16,12 +16,12 @@ pub struct Throttle {
 // === impl Throttle ===
 
 impl Throttle {
-    /// At most one line every `interval` nanoseconds.
+    /// At most one every `interval` nanoseconds.
     pub const fn new(interval: Nanos) -> Self {
         Self { interval, next: AtomicU64::new(0), suppressed: AtomicU64::new(0) }
     }
 
-    /// Whether a line may be logged at `now`: `Some` with how many were not since the last one.
+    /// Whether it may be at `now`, a line logged above all: `Some` with how many were not since the last one.
     pub fn admit(&self, now: Nanos) -> Option<u64> {
         let next = self.next.load(Ordering::Relaxed);
         let later = now.saturating_add(self.interval);

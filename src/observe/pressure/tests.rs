@@ -99,15 +99,10 @@ fn what_is_let_in_between_two_readings_counts_on_top_of_the_last() {
 }
 
 #[test]
-fn free_segments_go_back_to_the_system_when_the_process_nears_its_limit() {
+fn what_is_free_goes_back_to_the_system_when_the_process_nears_its_limit() {
     let pressure = Pressure::new(LIMIT);
-    let mut reading = Reading { resident: Some(820_000), ..held(0) };
-    reading.log.free = 60_000;
-    assert_eq!(pressure.to_give_back(&reading), 0);
-    reading.resident = Some(850_000);
-    assert_eq!(pressure.to_give_back(&reading), 30_000);
-    reading.resident = Some(990_000);
-    assert_eq!(pressure.to_give_back(&reading), 60_000);
+    let excess = |resident| pressure.resident_excess(&Reading { resident: Some(resident), ..held(0) });
+    assert_eq!([820_000, 850_000, 990_000].map(excess), [0, 30_000, 170_000]);
 }
 
 #[test]
