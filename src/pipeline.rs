@@ -161,6 +161,7 @@ impl Pipeline {
         self.ledger.ready.store(false, Ordering::Release);
         let failed_before = self.ledger.failed_spans();
         self.runtime.block_on(self.receivers.stop(DRAIN.min(self.shutdown_timeout / 4)));
+        self.exporters.drain();
         let undecided_spans = self.sessions.stop();
         self.writers.stop();
         let undelivered_requests = self.runtime.block_on(self.exporters.stop(deadline)).requests;

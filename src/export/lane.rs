@@ -103,7 +103,7 @@ impl Lane {
     pub(super) fn send(&self, parcel: &Parcel) {
         let spans = Spans::new(parcel.spans, parcel.span_bytes);
         let mut queue = self.lock();
-        let (closed, blocks) = (queue.closed, self.settings.block_on_overflow);
+        let (closed, blocks) = (queue.closed, queue.draining || self.settings.block_on_overflow);
         let mut taken = false;
         self.ledger.change(|counts| {
             taken = !closed && (blocks || fits(counts, parcel.bytes.len()));
@@ -144,6 +144,11 @@ impl Lane {
         }
     }
 
+    /// From now on takes all that is kept, however much that is: it comes from memory that is let go of.
+    pub(super) fn drain(&self) {
+        self.lock().draining = true;
+    }
+
     /// Takes nothing more, waits for the consumers until `deadline`, and counts what is left as failed.
     pub(super) async fn stop(&self, deadline: Instant) -> Undelivered {
         self.lock().closed = true;
@@ -172,8 +177,9 @@ impl Lane {
     }
 }
 
+/// Whether there is room for `len` more bytes. What comes alone always fits: it would be refused for ever.
 fn fits(counts: &LaneCounts, len: usize) -> bool {
-    counts.queue_bytes.saturating_add(len as u64) <= counts.queue_capacity
+    counts.queue_bytes == 0 || counts.queue_bytes.saturating_add(len as u64) <= counts.queue_capacity
 }
 
 #[cfg(test)]

@@ -118,6 +118,12 @@ impl Exporters {
         self.lanes.iter().map(|lane| lane.queued_bytes()).sum()
     }
 
+    /// From now on all kept spans are queued, whatever the queues' sizes: the process stops, all sessions are judged at once,
+    /// and there is time to deliver them. Their bytes only move here from the log.
+    pub fn drain(&self) {
+        self.lanes.iter().for_each(|lane| lane.drain());
+    }
+
     /// Takes nothing more, delivers what is queued until `deadline`, cuts what is still under way then, and counts as
     /// failed what is left.
     pub async fn stop(self, deadline: Instant) -> Undelivered {

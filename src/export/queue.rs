@@ -15,6 +15,8 @@ pub(super) struct Queue {
     bytes: usize,
     /// How many items go out alone, and at once.
     whole: usize,
+    /// The process stops: all that is still kept is taken in.
+    pub(super) draining: bool,
     /// Nothing more is taken in.
     pub(super) closed: bool,
 }

@@ -163,12 +163,31 @@ async fn a_full_queue_passes_nothing_and_shuts_the_door_where_that_was_asked_for
     config[0].queue = SendingQueue { queue_size: 10, block_on_overflow: true, ..SendingQueue::default() };
     let (exporters, _) = start(&config).unwrap();
     let names = ["otlp_grpc".to_owned()];
-    assert_eq!(exporters.pass(Signal::Logs, &names, Bytes::from_static(b"12345678901")), Receipt::Full);
     assert!(!exporters.is_shut());
     exporters.send(&parcel("a"));
     assert!(exporters.is_shut());
     assert_eq!(exporters.queued_bytes(), request(&["a"]).len() as u64);
     assert_eq!(exporters.pass(Signal::Logs, &names, Bytes::from_static(b"1")), Receipt::Full);
+}
+
+#[tokio::test]
+async fn what_is_larger_than_the_queue_is_taken_alone_and_what_is_kept_at_the_end_whatever_it_comes_to() {
+    let silent = Backend::start(|_, _| Answer { hangs: true, ..Answer::default() }).await;
+    let mut config = [exporter("otlp_grpc", ExporterKind::OtlpGrpc(otlp(&silent.address.to_string())))];
+    config[0].queue = SendingQueue { queue_size: 10, ..SendingQueue::default() };
+    let (exporters, ledger) = start(&config).unwrap();
+    let names = ["otlp_grpc".to_owned()];
+    let larger = Bytes::from_static(b"12345678901");
+    assert_eq!(exporters.pass(Signal::Logs, &names, larger.clone()), Receipt::ALL);
+    assert_eq!(exporters.pass(Signal::Logs, &names, larger), Receipt::Full);
+    exporters.send(&parcel("a"));
+    let counts = ledger.lanes[0].read();
+    assert_eq!((counts.overflowed.spans, counts.queued.spans), (1, 0));
+    exporters.drain();
+    exporters.send(&parcel("b"));
+    exporters.send(&parcel("c"));
+    let counts = ledger.lanes[0].read();
+    assert_eq!((counts.overflowed.spans, counts.queued.spans), (1, 2));
 }
 
 #[tokio::test]

@@ -12,6 +12,9 @@ use crate::clock::Nanos;
 /// limit.
 const SEGMENT_BYTES: (usize, usize) = (1 << 20, 32 << 20);
 
+/// Parts of the log that lanes may take at most to write into: what they have begun counts as held, though it be empty.
+const OF_LANES: usize = 8;
+
 /// The log. Cheap to share; every method may be called from any thread.
 pub struct Log {
     pool: Arc<Pool>,
@@ -51,10 +54,12 @@ pub struct LogUsage {
 // === impl Log ===
 
 impl Log {
-    /// A log of at most `limit` bytes with room for `lanes` threads to append without waiting for each other.
+    /// A log of at most `limit` bytes with room for `lanes` threads to append without waiting for each other, or for as many
+    /// as there can be in an eighth of it.
     pub fn new(limit: usize, lanes: usize) -> Arc<Self> {
-        let segment = (limit / 64).next_power_of_two().clamp(SEGMENT_BYTES.0, SEGMENT_BYTES.1);
-        Self::with_segments(limit, segment, lanes)
+        let of_lane = (limit / OF_LANES / lanes.max(1)).checked_ilog2().map_or(0, |bits| 1 << bits);
+        let segment = (limit / 64).next_power_of_two().min(of_lane).clamp(SEGMENT_BYTES.0, SEGMENT_BYTES.1);
+        Self::with_segments(limit, segment, lanes.min(limit / OF_LANES / segment))
     }
 
     /// As [`Log::new`], with segments of `segment_bytes`.
@@ -115,6 +120,12 @@ impl Log {
         self.copied.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let segment = Segment::own(bytes.into(), self.pool.next_serial(), self.pool.clone());
         Some(Record::new(segment, HEADER_BYTES as u32, len))
+    }
+
+    /// Bytes of the largest record that there is always room for in the end: beside it are what lanes write into and what
+    /// makes sessions be judged early.
+    pub fn largest_record(&self) -> usize {
+        self.pool.limit() / 4 * 3 - HEADER_BYTES.min(self.pool.limit() / 4 * 3)
     }
 
     /// What the log holds now.
@@ -258,6 +269,19 @@ mod tests {
         assert!(log.usage().free <= 2 * 4096);
         held.extend((0..20).map(|_| put(&log, &[6; 1500]).unwrap()));
         assert!(held.iter().all(|record| record.bytes() == [6; 1500]));
+    }
+
+    #[test]
+    fn lanes_that_have_begun_a_segment_never_fill_the_log() {
+        const MIB: usize = 1 << 20;
+        for limit in [8 * MIB, 17 * MIB, 116 * MIB, 622 * MIB, 1390 * MIB, 15 << 30] {
+            for lanes in [1, 3, 37, 65, 257] {
+                let log = Log::new(limit, lanes);
+                let begun = log.lanes.len() * log.pool.segment_bytes();
+                assert!(begun <= (limit / 8).max(MIB), "{limit} bytes, {lanes} lanes: {begun}");
+                assert!(limit < 622 * MIB || lanes > 65 || log.lanes.len() == lanes, "{limit} {lanes}");
+            }
+        }
     }
 
     #[test]
