@@ -171,7 +171,7 @@ async fn a_full_queue_passes_nothing_and_shuts_the_door_where_that_was_asked_for
 }
 
 #[tokio::test]
-async fn what_is_larger_than_the_queue_is_taken_alone_and_what_is_kept_at_the_end_whatever_it_comes_to() {
+async fn what_is_larger_than_the_queue_is_taken_alone() {
     let silent = Backend::start(|_, _| Answer { hangs: true, ..Answer::default() }).await;
     let mut config = [exporter("otlp_grpc", ExporterKind::OtlpGrpc(otlp(&silent.address.to_string())))];
     config[0].queue = SendingQueue { queue_size: 10, ..SendingQueue::default() };
@@ -183,11 +183,22 @@ async fn what_is_larger_than_the_queue_is_taken_alone_and_what_is_kept_at_the_en
     exporters.send(&parcel("a"));
     let counts = ledger.lanes[0].read();
     assert_eq!((counts.overflowed.spans, counts.queued.spans), (1, 0));
-    exporters.drain();
-    exporters.send(&parcel("b"));
-    exporters.send(&parcel("c"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_stop_a_full_queue_is_waited_for_while_something_goes_out_of_it() {
+    let backend = Backend::start(|_, _| Answer::grpc(b"")).await;
+    let mut config = [exporter("otlp_grpc", ExporterKind::OtlpGrpc(otlp(&backend.address.to_string())))];
+    let size = request(&["a"]).len() as u64;
+    config[0].queue = SendingQueue { queue_size: size, flush_timeout: Duration::ZERO, ..SendingQueue::default() };
+    let (exporters, ledger) = start(&config).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    exporters.drain(deadline);
+    let sending = exporters.clone();
+    tokio::task::spawn_blocking(move || (0..50).for_each(|_| sending.send(&parcel("a")))).await.unwrap();
+    assert_eq!(exporters.stop(deadline).await, Undelivered::default());
     let counts = ledger.lanes[0].read();
-    assert_eq!((counts.overflowed.spans, counts.queued.spans), (1, 2));
+    assert_eq!((counts.overflowed.spans, counts.sent.spans), (0, 50));
 }
 
 #[tokio::test]
