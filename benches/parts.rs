@@ -303,7 +303,7 @@ fn joining(c: &mut Criterion) {
                 scope_spans: place.scope_spans.start,
                 start: place.span.start,
                 len: place.span.len,
-                spans_last: place.spans_last,
+                headers_first: place.headers_first,
                 append: &[],
                 without: &[],
             });

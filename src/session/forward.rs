@@ -84,7 +84,7 @@ impl Shard {
                     span.resource_spans = record.offset() + at.resource_spans.start;
                     span.scope_spans = record.offset() + at.scope_spans.start;
                     span.start = record.offset() + at.span.start;
-                    span.spans_last = at.spans_last;
+                    span.headers_first = at.headers_first;
                 }
             }
         }

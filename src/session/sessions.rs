@@ -63,7 +63,7 @@ impl Sessions {
                 std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || run(shard, &messages, &clock))?,
             );
         }
-        let intake = Arc::new(Intake { lens, directory, mail: mail.clone(), most_spans });
+        let intake = Arc::new(Intake { lens, directory, mail: mail.clone(), most_spans, log: log.clone() });
         Ok(Self { intake, mail, threads, ledger: ledger.clone() })
     }
 

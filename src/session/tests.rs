@@ -29,6 +29,7 @@ mod account;
 mod answers;
 mod ceilings;
 mod prices;
+mod scattered;
 
 const START: Nanos = 1_000_000 * SECOND;
 
@@ -103,8 +104,8 @@ impl World {
         };
         let shards = receivers.into_iter().enumerate().map(|(id, from)| (Shard::new(site(id), config, START), from));
         let shards = shards.collect();
-        let intake =
-            Intake { lens: lens.clone(), directory: directory.clone(), mail: mail.clone(), most_spans: 10_000 };
+        let (lens, directory, mail) = (lens.clone(), directory.clone(), mail.clone());
+        let intake = Intake { lens, directory, mail, most_spans: 10_000, log: log.clone() };
         Self { intake, shards, log, ledger, judged, kept, now: START }
     }
 
