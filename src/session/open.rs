@@ -63,6 +63,8 @@ pub(super) struct Open {
 pub(super) struct OpenTurn {
     /// Version of the trace's binding.
     pub(super) version: u32,
+    /// When its first span arrived: what it takes along to another session, which is no older for the one that it leaves.
+    pub(super) first: Nanos,
     /// When its last span arrived.
     pub(super) last: Nanos,
     /// Parents that have not come and whose children are not known to be remote from them.
@@ -170,15 +172,16 @@ impl Open {
         }
     }
 
-    /// Adds a turn; its index.
-    pub(super) fn add_turn(&mut self, turn: Turn, version: u32, reopened: bool, now: Nanos) -> u32 {
+    /// Adds a turn whose first and last span arrived then; its index.
+    pub(super) fn add_turn(&mut self, turn: Turn, version: u32, reopened: bool, arrived: (Nanos, Nanos)) -> u32 {
         if self.turns.is_empty() {
             // Mostly it is the only one.
             self.facts.turns.reserve_exact(1);
             self.turns.reserve_exact(1);
         }
         self.facts.turns.push(turn);
-        self.turns.push(OpenTurn { version, last: now, blocking: 0, reopened, links: Vec::new(), answer: None });
+        let (first, last) = arrived;
+        self.turns.push(OpenTurn { version, first, last, blocking: 0, reopened, links: Vec::new(), answer: None });
         self.continued |= reopened;
         self.turns.len() as u32 - 1
     }

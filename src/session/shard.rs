@@ -231,7 +231,7 @@ impl Shard {
         let index = index.unwrap_or_else(|| self.open_session(&trace.key, judged.as_ref(), arrived.0));
         let Some(open) = self.table.get_mut(index) else { return };
         let turn = Turn::new(trace.trace_id, trace.rank == RANK_ANSWER);
-        let turn = open.add_turn(turn, trace.version, judged.is_some(), arrived.0);
+        let turn = open.add_turn(turn, trace.version, judged.is_some(), (arrived.0, arrived.0));
         self.traces.insert(trace.trace_id, (index, turn));
         self.judged.remove(&trace.trace_id);
         if !own {
@@ -265,6 +265,7 @@ impl Shard {
         let Some(open) = self.table.get_mut(index) else { return };
         open.arrived.0 = open.arrived.0.min(arrived.0);
         if let Some(turn) = open.turns.get_mut(turn as usize) {
+            turn.first = turn.first.min(arrived.0);
             turn.links.extend(trace.links);
             turn.links.truncate(8);
             turn.answer = turn.answer.take().or(trace.answer);

@@ -361,6 +361,24 @@ fn a_better_source_takes_a_trace_out_of_a_session_and_what_is_left_is_folded_ane
 }
 
 #[test]
+fn a_trace_that_moves_takes_its_own_age_along_and_leaves_that_of_the_others() {
+    let weak = |spec: Spec| Spec { key: Some("gen_ai.conversation.id"), ..spec.session("weak") };
+    let config = config::Sessions { max_duration: std::time::Duration::from_secs(1000), ..config::Sessions::default() };
+    for (goes, strong, left) in [(5, Reason::Idle, Reason::Idle), (1, Reason::Duration, Reason::Idle)] {
+        let mut world = World::new(3, &config);
+        for trace in 1..=5 {
+            world.send(&[weak(span(trace, 1, 0))]);
+            world.wait(if trace < 5 { 200 } else { 50 });
+        }
+        world.send(&[span(goes, 2, 1).session("strong")]);
+        world.wait(310);
+        let mut verdicts = world.verdicts();
+        verdicts.sort();
+        assert_eq!(verdicts, [("strong".into(), 2, strong), ("weak".into(), 4, left)], "{goes}");
+    }
+}
+
+#[test]
 fn placeholders_name_no_session() {
     let mut world = world();
     for (trace, id) in (1..).zip(["", "none", "NULL", "0", "default", "Unknown", "  "]) {
