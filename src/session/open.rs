@@ -192,6 +192,16 @@ impl Open {
         self.index.reserve(more);
     }
 
+    /// Gives back room that was made for spans that turned out to be held already. Lists that grow as they are filled never
+    /// have as much, so that nothing is moved for other sessions.
+    pub(super) fn give_back_room(&mut self) {
+        let len = self.spans.len();
+        if self.spans.capacity() > most_room(len) {
+            self.spans.shrink_to(len + len / 4);
+        }
+        self.index.give_back_room();
+    }
+
     /// When the session is due by what is known, and why. The earliest of several reasons counts.
     pub(super) fn due(&self, bounds: &Bounds) -> (Nanos, Reason) {
         let (first, last) = self.arrived;
@@ -283,6 +293,12 @@ impl Open {
         let rooted = self.facts.turns.get(turn as usize).is_some_and(|turn| turn.root.is_some());
         open.reopened || (rooted && open.blocking == 0)
     }
+}
+
+/// Most entries that a list of `len` has room for: twice as many, and a few where they are few. Of a million sessions each
+/// would have these, and nobody counts them.
+pub(super) fn most_room(len: usize) -> usize {
+    2 * len + KEPT
 }
 
 /// Takes over the memory of another list, unless that is much.

@@ -142,7 +142,8 @@ impl Shard {
         Spans::new(count, bytes)
     }
 
-    /// Bytes of memory that the tables take, roughly.
+    /// Bytes of memory that the tables take, roughly. Told by what is held: lists have little room beyond that, whatever was
+    /// sent ([`Open::give_back_room`]).
     fn table_bytes(&self) -> u64 {
         const SESSION: usize = size_of::<Open>() + 400;
         const SPAN: u64 = size_of::<SpanRef>() as u64 + 40;
@@ -297,6 +298,7 @@ impl Shard {
                 }
             }
         }
+        open.give_back_room();
         match open.too_large(&self.bounds) {
             Some(reason) => self.decide(index, reason, arrived.1),
             None => self.schedule(index, turn),

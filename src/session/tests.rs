@@ -478,6 +478,27 @@ fn what_is_sent_twice_is_counted_and_held_once() {
 }
 
 #[test]
+fn room_for_spans_that_are_held_already_is_given_back() {
+    for own in [1, 100] {
+        let mut world = World::new(1, &config::Sessions::default());
+        let spans: Vec<Spec> = (1..=own).map(|id| span(1, id, 0)).collect();
+        world.send(&spans);
+        let room = |world: &World| {
+            let (_, open) = world.shards[0].0.table.iter().next().unwrap();
+            (open.spans.capacity(), open.index.capacity())
+        };
+        let before = room(&world);
+        world.send(&vec![spans[0].clone(); 9000]);
+        world.send(&vec![spans[0].clone(); 2]);
+        let (spans, index) = room(&world);
+        let most = super::open::most_room(usize::from(own));
+        assert!(spans <= most && index <= most, "{own}: {before:?}, then {spans} {index}");
+        assert!(before.0 <= most && before.1 <= most, "{own}: {before:?}");
+        assert_eq!(world.total().duplicate.spans, 9002);
+    }
+}
+
+#[test]
 fn an_id_with_too_many_open_traces_falls_back_to_traces() {
     let config = config::Sessions { max_open_traces: 10, ..config::Sessions::default() };
     let mut world = World::new(3, &config);
