@@ -604,3 +604,40 @@ fn copying_forward_keeps_held_bytes_near_live_ones_at_little_cost() {
     assert!(worst <= 1.5, "held {mean:.3} of live, worst {worst:.3}, copied {copied:.3}");
     assert!(copied <= 0.3, "copied {copied:.3} of appended");
 }
+
+/// A request whose resource is large, with many traces of one span: copies would have that resource each.
+#[test]
+fn copying_forward_never_takes_more_than_it_frees() {
+    for own_segment in [true, false] {
+        let pad = if own_segment { 1 << 20 } else { 400 << 10 };
+        let mut world = World::with_log(2, &config::Sessions::default(), Log::with_segments(16 << 20, 1 << 20, 1));
+        let mut large = request(&(1..=10).map(|trace| span(trace, 2, 1)).collect::<Vec<_>>());
+        let attributes = &mut large.resource_spans[0].resource.as_mut().unwrap().attributes;
+        let value = AnyValue { value: Some(any_value::Value::StringValue("x".repeat(pad))) };
+        attributes.push(KeyValue { key: "pad".into(), value: Some(value), ..Default::default() });
+        world.put(&large);
+        // Others of which little is left fill the log. Of its own segment least is wanted: it is the first to be looked at.
+        let mut held = 0;
+        for round in 1..=200_u8 {
+            let others = [Spec { pad: 50_000, ..span(200, round, 0) }, span(101 + round % 90, 2 + round / 90, 1)];
+            world.put(&request(&others[..if round > 20 { 2 } else { 1 }]));
+        }
+        world.leap(1);
+        for second in 0..60 {
+            world.leap(1);
+            let usage = world.log.usage();
+            if second > 12 {
+                assert!(usage.held <= held, "{own_segment}, {second}: {held}, then {usage:?}");
+            }
+            held = usage.held;
+        }
+        let usage = world.log.usage();
+        // What stands in other segments was copied out of them all the same.
+        assert!(usage.copied > 0 && usage.copied < 1 << 20, "{own_segment}: {usage:?}");
+        assert!(usage.held < 8 << 20, "{own_segment}: {usage:?}");
+        let all = world.total().held.spans;
+        assert_eq!(all, 190);
+        world.leap(700);
+        assert_eq!((world.total().held.spans, world.log.usage().live), (0, 0));
+    }
+}
