@@ -5,8 +5,8 @@
 //! much the same choice. A session's copies go when it goes, so that nothing is copied twice.
 //!
 //! Each session's copies have resource and scope with them, which may be far larger than the spans. So it is known before
-//! anything is copied what the copies will take: a segment from which they would take nearly as much as it has is left alone
-//! until it is wanted less, and what is held never grows by copying.
+//! anything is copied what the copies will take. A segment from which they would take nearly as much as it has is left alone
+//! by all shards until it is wanted less, so that what is held does not grow by copying.
 
 use std::hash::BuildHasher;
 
@@ -33,8 +33,8 @@ const WORTH: f64 = 0.5;
 /// Copies may take this share of what they free. With half of a segment wanted there is room for resources and scopes half as
 /// large as the spans; the more of it is free, the larger they may be.
 const MOST_COPIED: f64 = 0.75;
-/// A segment that would have taken too much is looked at again when no more than this share of what was wanted of it then
-/// still is: looking costs time for each session, and is worth it only so often.
+/// A segment that would have taken too much, for any shard, is looked at again when no more than this share of what was wanted
+/// of it then still is: looking costs time for each session, and is worth it only so often.
 const LOOK_AGAIN: f64 = 0.5;
 /// Bytes that a copy has for each session beside headers and spans, at most: of its record, its segment and its lengths.
 const FRAME: u64 = 64;
@@ -55,10 +55,9 @@ impl Shard {
         }
         let candidates = self.held.iter().filter(|(_, held)| !held.copied && held.segment.is_sealed());
         let mut candidates: Vec<(u64, u64, u32)> = candidates
-            .map(|(slot, held)| (held, (held.segment.live(), held.segment.capacity() as u64, slot)))
-            .filter(|(_, (live, capacity, _))| (*live as f64) < WORTH * *capacity as f64)
-            .filter(|(held, (live, ..))| held.refused.is_none_or(|then| *live as f64 <= LOOK_AGAIN * then as f64))
-            .map(|(_, candidate)| candidate)
+            .filter(|(_, held)| held.segment.live() as f64 <= LOOK_AGAIN * held.segment.kept() as f64)
+            .map(|(slot, held)| (held.segment.live(), held.segment.capacity() as u64, slot))
+            .filter(|(live, capacity, _)| (*live as f64) < WORTH * *capacity as f64)
             .collect();
         candidates.sort_unstable_by_key(|(live, capacity, _)| live.saturating_mul(1 << 20) / capacity.max(&1));
         let mut emptied = Vec::new();
@@ -67,7 +66,7 @@ impl Shard {
                 break;
             }
             if !self.pays(slot) {
-                self.held.get_mut(slot).into_iter().for_each(|held| held.refused = Some(live));
+                self.held.get(slot).into_iter().for_each(|held| held.segment.keep());
                 continue;
             }
             emptied.push(slot);

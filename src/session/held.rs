@@ -27,8 +27,6 @@ pub(super) struct HeldSegment {
     pub(super) copied: bool,
     /// Sessions that have, or had, spans in it: where they were in the table.
     pub(super) sessions: Vec<u32>,
-    /// Bytes of it that anybody wanted when copying this shard's spans out of it would last have taken too much.
-    pub(super) refused: Option<u64>,
 }
 
 // === impl Held ===
@@ -40,8 +38,7 @@ impl Held {
         if !copied && let Some(slot) = self.by_serial.get(&segment.serial()) {
             return *slot;
         }
-        let held =
-            HeldSegment { segment: segment.clone(), spans: 0, bytes: 0, copied, sessions: Vec::new(), refused: None };
+        let held = HeldSegment { segment: segment.clone(), spans: 0, bytes: 0, copied, sessions: Vec::new() };
         let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
         match self.slots.get_mut(slot as usize) {
             Some(place) => *place = Some(held),
