@@ -24,3 +24,28 @@ impl Drop for Vital {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Is its own child, which panics.
+    #[test]
+    fn a_panic_in_a_vital_thread_ends_the_process() {
+        const CHILD: &str = "TAILSIEVE_TEST_PANICS";
+        if std::env::var_os(CHILD).is_some() {
+            let thread = std::thread::spawn(|| {
+                let _end = Vital::new("a test");
+                panic!("as told");
+            });
+            assert!(thread.join().is_err());
+            return;
+        }
+        let name = format!("{}::a_panic_in_a_vital_thread_ends_the_process", module_path!());
+        let name = name.split_once("::").unwrap().1;
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let child = child.args(["--exact", name]).env(CHILD, "1").output().unwrap();
+        assert!(!child.status.success(), "{child:?}");
+        std::thread::spawn(|| drop(Vital::new("a test"))).join().unwrap();
+    }
+}

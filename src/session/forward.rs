@@ -162,8 +162,8 @@ impl Headers<'_> {
             let place = Some((span.resource_spans, span.scope_spans));
             if last != place {
                 last = place;
-                let resource = self.header(span.resource_spans, resource_spans::SCOPE_SPANS, false);
-                let scope = self.header(span.scope_spans, scope_spans::SPANS, span.spans_last);
+                let resource = self.header(span.resource_spans, resource_spans::SCOPE_SPANS, span.headers_first);
+                let scope = self.header(span.scope_spans, scope_spans::SPANS, span.headers_first);
                 own.extend([resource, (scope.0 ^ resource.0.rotate_left(1), scope.1)]);
             }
         }

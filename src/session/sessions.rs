@@ -17,6 +17,7 @@ use crate::clock::{Clock, Nanos};
 use crate::config;
 use crate::log::Log;
 use crate::observe::ledger::Ledger;
+use crate::observe::vital::Vital;
 
 /// The running stage.
 pub struct Sessions {
@@ -106,22 +107,9 @@ impl Sessions {
     }
 }
 
-/// Ends the process when a shard's thread panics. Without that shard a part of all spans would be taken and then lost, by a
-/// process that looks healthy; a supervisor starts one that has ended again.
-struct EndWithPanic;
-
-impl Drop for EndWithPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!("a shard has died, and its sessions with it: the process ends, to be started again");
-            std::process::abort();
-        }
-    }
-}
-
 /// A shard's thread.
 fn run(mut shard: Shard, messages: &Receiver<Message>, clock: &Clock) {
-    let _end = EndWithPanic;
+    let _vital = Vital::new("a shard, and with it its sessions");
     let mut next: Nanos = clock.now() + TICK;
     loop {
         let wait = Duration::from_nanos(next.saturating_sub(clock.now()));
@@ -135,30 +123,5 @@ fn run(mut shard: Shard, messages: &Receiver<Message>, clock: &Clock) {
             shard.tick(now);
             next = now + TICK;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Is its own child, which panics.
-    #[test]
-    fn a_panic_in_a_thread_of_a_shard_ends_the_process() {
-        const CHILD: &str = "TAILSIEVE_TEST_PANICS_IN_A_SHARD";
-        if std::env::var_os(CHILD).is_some() {
-            let thread = std::thread::spawn(|| {
-                let _end = EndWithPanic;
-                panic!("as told");
-            });
-            assert!(thread.join().is_err());
-            return;
-        }
-        let name = format!("{}::a_panic_in_a_thread_of_a_shard_ends_the_process", module_path!());
-        let name = name.split_once("::").unwrap().1;
-        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-        let child = child.args(["--exact", name]).env(CHILD, "1").output().unwrap();
-        assert!(!child.status.success(), "{child:?}");
-        std::thread::spawn(|| drop(EndWithPanic)).join().unwrap();
     }
 }
