@@ -205,8 +205,8 @@ fn recordings(c: &mut Criterion) {
 fn intake(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, lens: Lens, bodies: &[Vec<u8>]) {
     let (senders, receivers): (Vec<_>, Vec<Receiver<Message>>) = (0..SHARDS).map(|_| unbounded()).unzip();
     let (lens, directory) = (Arc::new(lens), Arc::new(Directory::new(SHARDS)));
-    let intake = Intake { lens, directory, mail: Mail::new(senders), most_spans: SPANS };
     let log = Log::new(256 << 20, 1);
+    let intake = Intake { lens, directory, mail: Mail::new(senders), most_spans: SPANS, log: log.clone() };
     let append = |body: &[u8]| -> Record {
         let fill = |room: &mut [u8]| {
             room.copy_from_slice(body);
@@ -303,7 +303,7 @@ fn joining(c: &mut Criterion) {
                 scope_spans: place.scope_spans.start,
                 start: place.span.start,
                 len: place.span.len,
-                spans_last: place.spans_last,
+                headers_first: place.headers_first,
                 append: &[],
                 without: &[],
             });

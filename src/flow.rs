@@ -153,8 +153,8 @@ pub struct SpanRef {
     pub start: u32,
     /// Length of its `Span` message.
     pub len: u32,
-    /// Nothing stands behind the spans in its `ScopeSpans`.
-    pub spans_last: bool,
+    /// [`Place::headers_first`]
+    pub headers_first: bool,
     /// `status.code` is ERROR.
     pub failed: bool,
     /// The span predicates of the rules that it meets, one bit each.
@@ -210,7 +210,7 @@ impl ArrivedSpan {
             scope_spans: 0,
             start: 0,
             len: 0,
-            spans_last: false,
+            headers_first: false,
             failed: false,
             predicates: 0,
         },
@@ -237,7 +237,7 @@ impl SpanRef {
             resource_spans: at(self.resource_spans),
             scope_spans: at(self.scope_spans),
             span: Range { start: self.start, len: self.len },
-            spans_last: self.spans_last,
+            headers_first: self.headers_first,
         }
     }
 
@@ -249,7 +249,7 @@ impl SpanRef {
             scope_spans: self.scope_spans,
             start: self.start,
             len: self.len,
-            spans_last: self.spans_last,
+            headers_first: self.headers_first,
             append: &[],
             without: &[],
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 
@@ -26,6 +26,7 @@ use crate::observe::ledger::Ledger;
 use crate::observe::machine;
 use crate::observe::metrics::Sources;
 use crate::observe::pressure::{self, Pressure, Shares};
+use crate::observe::vital::Vital;
 use crate::receive::{self, Carries, Intake, Receivers};
 use crate::sample::Rules;
 use crate::session::{Lens, Outlets, Sessions};
@@ -78,6 +79,8 @@ struct Compiled {
 struct Writers {
     sender: Sender<Kept>,
     threads: Vec<JoinHandle<()>>,
+    /// Hung up when the last of them has ended.
+    ended: Receiver<()>,
 }
 
 /// What all stages share.
@@ -161,8 +164,9 @@ impl Pipeline {
         self.ledger.ready.store(false, Ordering::Release);
         let failed_before = self.ledger.failed_spans();
         self.runtime.block_on(self.receivers.stop(DRAIN.min(self.shutdown_timeout / 4)));
-        let undecided_spans = self.sessions.stop();
-        self.writers.stop();
+        self.exporters.drain(deadline);
+        let undecided_spans = self.sessions.stop(deadline);
+        self.writers.stop(deadline);
         let undelivered_requests = self.runtime.block_on(self.exporters.stop(deadline)).requests;
         let undelivered_spans = self.ledger.failed_spans().saturating_sub(failed_before);
         tracing::info!(undecided_spans, undelivered_spans, undelivered_requests, "stopped");
@@ -202,18 +206,27 @@ impl Writers {
     fn start(threads: usize, enricher: &Arc<Enricher>, exporters: &Exporters) -> std::io::Result<Self> {
         // Not bounded by itself: what waits here stands in the log, which is.
         let (sender, receiver) = unbounded();
+        let (working, ended) = bounded(0);
         let mut handles = Vec::new();
         for number in 0..threads {
             let (receiver, enricher, exporters) = (receiver.clone(), enricher.clone(), exporters.clone());
+            let working: Sender<()> = working.clone();
             let builder = std::thread::Builder::new().name(format!("write-{number}"));
-            handles.push(builder.spawn(move || write(&receiver, &enricher, &exporters))?);
+            handles.push(builder.spawn(move || {
+                let _vital = Vital::new("writing what is kept");
+                write(&receiver, &enricher, &exporters);
+                drop(working);
+            })?);
         }
-        Ok(Self { sender, threads: handles })
+        Ok(Self { sender, threads: handles, ended })
     }
 
-    /// Writes what there is, then ends.
-    fn stop(self) {
+    /// Writes what there is until `deadline`, then ends.
+    fn stop(self, deadline: Instant) {
         drop(self.sender);
+        if self.ended.recv_deadline(deadline) == Err(RecvTimeoutError::Timeout) {
+            return tracing::error!(waiting = self.threads.len(), "no time is left to write all that is kept");
+        }
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a thread that writes kept spans has died");

@@ -85,7 +85,8 @@ impl Stage {
         let config = config::Sessions::default();
         let shard = |(id, from)| (Shard::new(site(id), &config, NOW), from);
         let mut shards: Vec<_> = receivers.into_iter().enumerate().map(shard).collect();
-        let intake = Intake { lens: self.lens.clone(), directory, mail: mail.clone(), most_spans: 10_000 };
+        let (lens, log) = (self.lens.clone(), self.log.clone());
+        let intake = Intake { lens, directory, mail: mail.clone(), most_spans: 10_000, log };
         for body in requests {
             let fill = |room: &mut [u8]| {
                 room.copy_from_slice(body);

@@ -44,7 +44,7 @@ sampling:
     - {name: broken, when: 'session.spans >'}
     - {name: much, probability: 1.5}
 exporters:
-  otlp_grpc: {endpoint: "localhost:4317", tls: {insecure: maybe}}
+  otlp_grpc: {endpoint: "localhost:14317", tls: {insecure: maybe}}
   carrier_pigeon: {}
 "#;
 

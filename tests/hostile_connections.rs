@@ -144,7 +144,7 @@ async fn clients_that_drip_keep_nobody_waiting() {
     }
     assert!(drips.iter().filter(|drip| !drip.is_finished()).count() > 150, "the connections are gone");
     let scrape = victim.sieve.scrape().await;
-    assert!(scrape.count("receiver_in_flight_bytes", &[]) >= 50 * 100_000, "they are admitted by what they claim");
+    assert!(scrape.count("receiver_in_flight_bytes", &[]) >= 50 * 65_536, "they are admitted, as far as a claim goes");
     drips.iter().for_each(tokio::task::JoinHandle::abort);
     victim.stays_well().await;
 }

@@ -43,13 +43,15 @@ impl World {
         compiler.rule("spans.exists(s, s.attributes['key-1'] == 'nothing')").unwrap();
         lens.predicates = compiler.finish();
         let (sender, shard) = unbounded();
+        let log = Log::with_segments(64 << 20, 8 << 20, 1);
         let intake = Intake {
             lens: Arc::new(lens),
             directory: Arc::new(Directory::new(1)),
             mail: Mail::new(vec![sender]),
             most_spans: 10_000,
+            log: log.clone(),
         };
-        Self { intake, log: Log::with_segments(64 << 20, 8 << 20, 1), shard }
+        Self { intake, log, shard }
     }
 
     /// Allocations of taking such a request in, on average, once its traces are known.

@@ -162,7 +162,7 @@ proptest! {
         let segment = request.encode_to_vec();
         let keys: &[&str] = if without { &["service.name", ""] } else { &[] };
         let wild = offsets.iter().map(|(resource_spans, scope_spans, start, len)| Piece {
-            spans_last: start % 2 == 0,
+            headers_first: start % 2 == 0,
             segment: &segment,
             resource_spans: *resource_spans,
             scope_spans: *scope_spans,

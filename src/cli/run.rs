@@ -22,7 +22,7 @@ use crate::pipeline;
 /// `RUST_LOG` overrides `service.telemetry.logs.level`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Configuration file; may be repeated: later files add to and override earlier ones
+    /// Configuration file; may be repeated: later files add to and override earlier ones, lists are replaced whole
     #[arg(long, required = true, value_name = "FILE")]
     pub(super) config: Vec<PathBuf>,
 }

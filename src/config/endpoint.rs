@@ -40,6 +40,22 @@ pub fn collide(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() != 0 && a.port() == b.port() && overlap
 }
 
+/// Whether an exporter's endpoint, as [`grpc`] and [`url`] take it, is where `listener` listens: what is sent there comes
+/// back. Of names only `localhost` is known.
+pub fn leads_to(endpoint: &str, listener: SocketAddr) -> bool {
+    let (scheme, rest) = endpoint.split_once("://").unwrap_or(("http", endpoint));
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port_of(port)),
+        _ => (authority, Some(if scheme == "https" { 443 } else { 80 })),
+    };
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let ip = if host == "localhost" { Some(Ipv4Addr::LOCALHOST.into()) } else { host.parse::<IpAddr>().ok() };
+    let here =
+        |ip: IpAddr| ip == listener.ip() || listener.ip().is_unspecified() && (ip.is_loopback() || ip.is_unspecified());
+    listener.port() != 0 && port == Some(listener.port()) && ip.is_some_and(here)
+}
+
 /// What an exporter's endpoint says about encryption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -122,4 +138,26 @@ fn check_authority(text: &str, authority: &str, port_needed: bool) -> Result<(),
 /// A port in digits.
 fn port_of(text: &str) -> Option<u16> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) { None } else { text.parse().ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_that_is_ones_own_is_seen_and_no_other() {
+        let loopback: SocketAddr = "127.0.0.1:4317".parse().unwrap();
+        let any: SocketAddr = "0.0.0.0:4317".parse().unwrap();
+        for endpoint in
+            ["localhost:4317", "127.0.0.1:4317", "http://localhost:4317/", "https://127.0.0.1:4317/v1/traces"]
+        {
+            assert!(leads_to(endpoint, loopback) && leads_to(endpoint, any), "{endpoint}");
+        }
+        assert!(leads_to("http://[::1]:4317", any) && !leads_to("[::1]:4317", loopback));
+        for endpoint in ["localhost:4318", "tempo:4317", "10.0.0.1:4317", "http://localhost", "localhost"] {
+            assert!(!leads_to(endpoint, loopback) && !leads_to(endpoint, any), "{endpoint}");
+        }
+        assert!(leads_to("http://localhost", "127.0.0.1:80".parse().unwrap()));
+        assert!(!leads_to("localhost:0", "127.0.0.1:0".parse().unwrap()));
+    }
 }

@@ -106,7 +106,7 @@ fn write(enricher: &Enricher, scope: &str, spans: Vec<Span>, session: Option<Ses
             scope_spans: offset + visit.place.scope_spans.start,
             start: offset + visit.place.span.start,
             len: visit.place.span.len,
-            spans_last: visit.place.spans_last,
+            headers_first: visit.place.headers_first,
             predicates: 0,
         });
     });

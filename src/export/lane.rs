@@ -4,6 +4,8 @@ mod consume;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -19,6 +21,9 @@ use super::target::Target;
 use crate::config::{self, Retry, SendingQueue};
 use crate::flow::{Parcel, Signal};
 use crate::observe::ledger::{LaneCounts, LaneLedger, Spans};
+
+/// How long a full queue is waited for at the stop without anything going out of it.
+const STUCK: Duration = Duration::from_secs(2);
 
 /// One exporter.
 pub(super) struct Lane {
@@ -101,6 +106,7 @@ impl Lane {
 
     /// Queues a parcel, or counts it as failed.
     pub(super) fn send(&self, parcel: &Parcel) {
+        self.wait_for_room(parcel.bytes.len());
         let spans = Spans::new(parcel.spans, parcel.span_bytes);
         let mut queue = self.lock();
         let (closed, blocks) = (queue.closed, self.settings.block_on_overflow);
@@ -144,6 +150,31 @@ impl Lane {
         }
     }
 
+    /// From now on whoever sends waits for room, until `deadline`.
+    pub(super) fn drain(&self, deadline: Instant) {
+        self.lock().draining = Some(deadline);
+    }
+
+    /// Waits for room where the process stops, for as long as something goes out; then no more.
+    fn wait_for_room(&self, len: usize) {
+        let Some(deadline) = self.lock().draining else { return };
+        let (mut least, mut since) = (u64::MAX, Instant::now());
+        loop {
+            let (counts, now) = (self.ledger.read(), Instant::now());
+            if fits(&counts, len) {
+                return;
+            }
+            if counts.queue_bytes < least {
+                (least, since) = (counts.queue_bytes, now);
+            }
+            if now >= deadline || now.duration_since(since) >= STUCK {
+                self.lock().draining = None;
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Takes nothing more, waits for the consumers until `deadline`, and counts what is left as failed.
     pub(super) async fn stop(&self, deadline: Instant) -> Undelivered {
         self.lock().closed = true;
@@ -172,8 +203,9 @@ impl Lane {
     }
 }
 
+/// Whether there is room for `len` more bytes. What comes alone always fits: it would be refused for ever.
 fn fits(counts: &LaneCounts, len: usize) -> bool {
-    counts.queue_bytes.saturating_add(len as u64) <= counts.queue_capacity
+    counts.queue_bytes == 0 || counts.queue_bytes.saturating_add(len as u64) <= counts.queue_capacity
 }
 
 #[cfg(test)]

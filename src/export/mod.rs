@@ -82,7 +82,7 @@ impl Exporters {
         Ok(Self { lanes: lanes.into() })
     }
 
-    /// Queues `parcel` for every exporter. Never waits: where a queue is full the parcel is counted as failed, unless
+    /// Queues `parcel` for every exporter. Does not wait before [`Exporters::drain`]: where a queue is full the parcel is counted as failed, unless
     /// that exporter has `block_on_overflow`, in which case [`Exporters::is_shut`] is true from then on.
     pub fn send(&self, parcel: &Parcel) {
         for lane in self.lanes.iter() {
@@ -116,6 +116,12 @@ impl Exporters {
     /// Encoded bytes that are waiting or under way, over all exporters.
     pub fn queued_bytes(&self) -> u64 {
         self.lanes.iter().map(|lane| lane.queued_bytes()).sum()
+    }
+
+    /// From now on [`Exporters::send`] waits until `deadline` where a queue is full and something goes out of it: the process
+    /// stops, all sessions are judged at once, and there is time to deliver what is kept.
+    pub fn drain(&self, deadline: Instant) {
+        self.lanes.iter().for_each(|lane| lane.drain(deadline.into()));
     }
 
     /// Takes nothing more, delivers what is queued until `deadline`, cuts what is still under way then, and counts as

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::flow::{Parcel, Signal};
 use crate::observe::ledger::Spans;
@@ -15,6 +16,8 @@ pub(super) struct Queue {
     bytes: usize,
     /// How many items go out alone, and at once.
     whole: usize,
+    /// The process stops, and whoever sends waits for room until then.
+    pub(super) draining: Option<Instant>,
     /// Nothing more is taken in.
     pub(super) closed: bool,
 }

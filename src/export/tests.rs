@@ -163,12 +163,42 @@ async fn a_full_queue_passes_nothing_and_shuts_the_door_where_that_was_asked_for
     config[0].queue = SendingQueue { queue_size: 10, block_on_overflow: true, ..SendingQueue::default() };
     let (exporters, _) = start(&config).unwrap();
     let names = ["otlp_grpc".to_owned()];
-    assert_eq!(exporters.pass(Signal::Logs, &names, Bytes::from_static(b"12345678901")), Receipt::Full);
     assert!(!exporters.is_shut());
     exporters.send(&parcel("a"));
     assert!(exporters.is_shut());
     assert_eq!(exporters.queued_bytes(), request(&["a"]).len() as u64);
     assert_eq!(exporters.pass(Signal::Logs, &names, Bytes::from_static(b"1")), Receipt::Full);
+}
+
+#[tokio::test]
+async fn what_is_larger_than_the_queue_is_taken_alone() {
+    let silent = Backend::start(|_, _| Answer { hangs: true, ..Answer::default() }).await;
+    let mut config = [exporter("otlp_grpc", ExporterKind::OtlpGrpc(otlp(&silent.address.to_string())))];
+    config[0].queue = SendingQueue { queue_size: 10, ..SendingQueue::default() };
+    let (exporters, ledger) = start(&config).unwrap();
+    let names = ["otlp_grpc".to_owned()];
+    let larger = Bytes::from_static(b"12345678901");
+    assert_eq!(exporters.pass(Signal::Logs, &names, larger.clone()), Receipt::ALL);
+    assert_eq!(exporters.pass(Signal::Logs, &names, larger), Receipt::Full);
+    exporters.send(&parcel("a"));
+    let counts = ledger.lanes[0].read();
+    assert_eq!((counts.overflowed.spans, counts.queued.spans), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_stop_a_full_queue_is_waited_for_while_something_goes_out_of_it() {
+    let backend = Backend::start(|_, _| Answer::grpc(b"")).await;
+    let mut config = [exporter("otlp_grpc", ExporterKind::OtlpGrpc(otlp(&backend.address.to_string())))];
+    let size = request(&["a"]).len() as u64;
+    config[0].queue = SendingQueue { queue_size: size, flush_timeout: Duration::ZERO, ..SendingQueue::default() };
+    let (exporters, ledger) = start(&config).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    exporters.drain(deadline);
+    let sending = exporters.clone();
+    tokio::task::spawn_blocking(move || (0..50).for_each(|_| sending.send(&parcel("a")))).await.unwrap();
+    assert_eq!(exporters.stop(deadline).await, Undelivered::default());
+    let counts = ledger.lanes[0].read();
+    assert_eq!((counts.overflowed.spans, counts.sent.spans), (0, 50));
 }
 
 #[tokio::test]

@@ -40,7 +40,9 @@ impl Check<'_> {
 
     fn negate(&mut self, part: &IdedExpr) -> Result<Typed, Reported> {
         match self.value(part)? {
-            (node, ty @ (Type::Int | Type::Double | Type::Duration)) => Ok((Node::Negate(node.into()), ty)),
+            (node, ty @ (Type::Int | Type::Double | Type::Duration | Type::Dynamic)) => {
+                Ok((Node::Negate(node.into()), ty))
+            }
             (_, ty) => {
                 let what = self.describe(part, "this");
                 self.fail(self.parsed.start(part), format!("`-` needs a number, {what} is {ty}"))
@@ -211,9 +213,9 @@ fn arithmetic(name: &str) -> Option<(&'static str, Arithmetic)> {
 
 /// How a number or text beside a duration is written as one.
 fn duration_hint((left, ty): (&IdedExpr, Type), (right, other): (&IdedExpr, Type)) -> String {
-    let written = match (ty, other) {
-        (Type::Duration, other) if other != Type::Dynamic => right,
-        (ty, Type::Duration) if ty != Type::Dynamic => left,
+    let (written, duration, other) = match (ty, other) {
+        (Type::Duration, other) if other != Type::Dynamic => (right, left, other),
+        (ty, Type::Duration) if ty != Type::Dynamic => (left, right, ty),
         _ => return String::new(),
     };
     let text = match &written.expr {
@@ -221,6 +223,10 @@ fn duration_hint((left, ty): (&IdedExpr, Type), (right, other): (&IdedExpr, Type
         Expr::Literal(LiteralValue::Double(number)) => format!("{}s", number.inner()),
         Expr::Literal(LiteralValue::String(text)) if super::duration::parse(text.inner()).is_some() => {
             text.inner().into()
+        }
+        // Written as a duration, beside a field that counts seconds.
+        _ if other.is_number() && matches!(duration.expr, Expr::Call(_)) => {
+            return "; times that are numbers are in seconds: write 4.0".into();
         }
         _ => return "; durations are written as in duration(\"5s\")".into(),
     };

@@ -12,6 +12,9 @@ use crate::clock::Nanos;
 /// limit.
 const SEGMENT_BYTES: (usize, usize) = (1 << 20, 32 << 20);
 
+/// Parts of the log that lanes may take at most to write into: what they have begun counts as held, though it be empty.
+const OF_LANES: usize = 8;
+
 /// The log. Cheap to share; every method may be called from any thread.
 pub struct Log {
     pool: Arc<Pool>,
@@ -51,10 +54,12 @@ pub struct LogUsage {
 // === impl Log ===
 
 impl Log {
-    /// A log of at most `limit` bytes with room for `lanes` threads to append without waiting for each other.
+    /// A log of at most `limit` bytes with room for `lanes` threads to append without waiting for each other, or for as many
+    /// as there can be in an eighth of it.
     pub fn new(limit: usize, lanes: usize) -> Arc<Self> {
-        let segment = (limit / 64).next_power_of_two().clamp(SEGMENT_BYTES.0, SEGMENT_BYTES.1);
-        Self::with_segments(limit, segment, lanes)
+        let of_lane = (limit / OF_LANES / lanes.max(1)).checked_ilog2().map_or(0, |bits| 1 << bits);
+        let segment = (limit / 64).next_power_of_two().min(of_lane).clamp(SEGMENT_BYTES.0, SEGMENT_BYTES.1);
+        Self::with_segments(limit, segment, lanes.min(limit / OF_LANES / segment))
     }
 
     /// As [`Log::new`], with segments of `segment_bytes`.
@@ -115,6 +120,12 @@ impl Log {
         self.copied.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let segment = Segment::own(bytes.into(), self.pool.next_serial(), self.pool.clone());
         Some(Record::new(segment, HEADER_BYTES as u32, len))
+    }
+
+    /// Bytes of the largest record that there is always room for in the end: beside it are what lanes write into and what
+    /// makes sessions be judged early.
+    pub fn largest_record(&self) -> usize {
+        self.pool.limit() / 4 * 3 - HEADER_BYTES.min(self.pool.limit() / 4 * 3)
     }
 
     /// What the log holds now.
@@ -261,11 +272,28 @@ mod tests {
     }
 
     #[test]
+    fn lanes_that_have_begun_a_segment_never_fill_the_log() {
+        const MIB: usize = 1 << 20;
+        for limit in [8 * MIB, 17 * MIB, 116 * MIB, 622 * MIB, 1390 * MIB, 15 << 30] {
+            for lanes in [1, 3, 37, 65, 257] {
+                let log = Log::new(limit, lanes);
+                let begun = log.lanes.len() * log.pool.segment_bytes();
+                assert!(begun <= (limit / 8).max(MIB), "{limit} bytes, {lanes} lanes: {begun}");
+                assert!(limit < 622 * MIB || lanes > 65 || log.lanes.len() == lanes, "{limit} {lanes}");
+            }
+        }
+    }
+
+    #[test]
     fn the_limit_holds_and_freed_room_is_used() {
         let log = Log::with_segments(4 * 4096, 4096, 1);
         let mut held = Vec::new();
-        while let Ok(record) = put(&log, &[5; 1500]) {
-            held.push(record);
+        // A segment that is being made ready counts before it is.
+        for _ in 0..1000 {
+            while let Ok(record) = put(&log, &[5; 1500]) {
+                held.push(record);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(u64::from(held.len() < 8)));
         }
         assert_eq!(held.len(), 8);
         assert!(put(&log, &[5; 100_000]).is_err());

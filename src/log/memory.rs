@@ -35,6 +35,8 @@ pub struct Segment {
     pool: Arc<Pool>,
     /// Bytes that somebody still wants. Told by the holders, for whoever decides what to copy forward; guards nothing.
     live: StdAtomicU64,
+    /// What was wanted when a holder last found that copying its part forward would take too much.
+    kept: StdAtomicU64,
     /// Its writer is gone: nothing will be appended any more.
     sealed: AtomicBool,
 }
@@ -143,7 +145,8 @@ impl Segment {
     }
 
     fn new(buffer: Buffer, committed: AtomicUsize, serial: u64, pool: Arc<Pool>) -> Self {
-        Self { buffer, committed, serial, pool, live: StdAtomicU64::new(0), sealed: AtomicBool::new(false) }
+        let (live, kept) = (StdAtomicU64::new(0), StdAtomicU64::new(u64::MAX));
+        Self { buffer, committed, serial, pool, live, kept, sealed: AtomicBool::new(false) }
     }
 
     /// `len` committed bytes from `start`, or `None` where there are not so many.
@@ -189,6 +192,17 @@ impl Segment {
     pub fn release(&self, bytes: u64) {
         self.live.fetch_sub(bytes, StdOrdering::Relaxed);
         self.pool.release(bytes);
+    }
+
+    /// A holder keeps its part where it is, because to copy that forward would take too much: for the others to copy theirs
+    /// would free nothing.
+    pub fn keep(&self) {
+        self.kept.store(self.live(), StdOrdering::Relaxed);
+    }
+
+    /// Bytes that its holders wanted when one of them last kept its part where it is; `u64::MAX` where none has.
+    pub fn kept(&self) -> u64 {
+        self.kept.load(StdOrdering::Relaxed)
     }
 
     /// Whether nothing will be appended to it any more.

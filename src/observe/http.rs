@@ -24,6 +24,9 @@ use crate::clock::{Nanos, SECOND};
 
 /// How long a connection may last.
 const CONNECTION: Duration = Duration::from_secs(10);
+/// How long its request may take to come: connections that say nothing would keep probes waiting until they are given up,
+/// which is after a second in Kubernetes.
+const REQUEST: Duration = Duration::from_millis(500);
 /// How many connections there may be at once, on each listener; others wait.
 const CONNECTIONS: usize = 64;
 
@@ -84,6 +87,7 @@ async fn converse(stream: TcpStream, pages: Pages, sources: Sources) {
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST)
         .keep_alive(false)
         .max_buf_size(16 << 10)
         .serve_connection(TokioIo::new(stream), answer);

@@ -189,14 +189,19 @@ impl Ledger {
     }
 
     /// The sum over all shards. What one shard has handed over and another has not yet taken counts as held.
+    ///
+    /// Shards publish at different moments: one may tell what became of spans before the one that took them tells of those.
+    /// They count as taken already, so that nothing is below zero and the sum balances.
     pub fn total(&self) -> ShardCounts {
         let mut total = ShardCounts::default();
         for shard in &self.shards {
             total.add(&shard.read());
         }
-        let moving = |out: u64, into: u64, held: u64| held.wrapping_add(out.wrapping_sub(into));
-        total.held.spans = moving(total.moved_out.spans, total.moved_in.spans, total.held.spans);
-        total.held.bytes = moving(total.moved_out.bytes, total.moved_in.bytes, total.held.bytes);
+        let ShardCounts { moved_out, moved_in, .. } = total;
+        total.held += moved_out;
+        total.taken.spans += moved_in.spans.saturating_sub(total.held.spans);
+        total.taken.bytes += moved_in.bytes.saturating_sub(total.held.bytes);
+        total.held -= moved_in;
         total
     }
 
@@ -283,5 +288,36 @@ impl LaneCounts {
     pub fn balances(&self) -> bool {
         self.routed.spans == self.queued.spans + self.sent.spans + self.failed.spans
             && self.routed.bytes == self.queued.bytes + self.sent.bytes + self.failed.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shard_tells_of_before_another_has_told_that_it_took_it_is_taken_and_not_held_below_zero() {
+        let ledger = Ledger::new(2, []);
+        let (some, more) = (Spans::new(3, 300), Spans::new(5, 450));
+        let balances = |total: ShardCounts| {
+            let moved = Spans::default();
+            ShardCounts { moved_in: moved, moved_out: moved, ..total }.balances()
+        };
+        // The second has taken and judged what the first has not yet told that it took and handed over.
+        ledger.shards[1].publish(&ShardCounts { moved_in: some, kept: some, ..ShardCounts::default() });
+        let total = ledger.total();
+        assert_eq!((total.held, total.taken, total.kept), (Spans::default(), some, some));
+        assert!(balances(total));
+        // Fewer spans that are held, of more bytes.
+        let held = Spans::new(1, 400);
+        ledger.shards[0].publish(&ShardCounts { taken: held, held, ..ShardCounts::default() });
+        let total = ledger.total();
+        assert_eq!((total.held, total.taken), (Spans::new(0, 100), Spans::new(3, 400)));
+        assert!(balances(total));
+        // What is on its way is held.
+        ledger.shards[0].publish(&ShardCounts { taken: more, moved_out: more, ..ShardCounts::default() });
+        let total = ledger.total();
+        assert_eq!((total.held, total.taken), (Spans::new(2, 150), more));
+        assert!(balances(total));
     }
 }

@@ -11,3 +11,4 @@ pub mod machine;
 pub mod metrics;
 pub mod pressure;
 pub mod throttle;
+pub mod vital;

@@ -31,8 +31,8 @@ pub struct Piece<'a> {
     pub start: u32,
     /// Length of the `Span` message.
     pub len: u32,
-    /// [`Place::spans_last`]: the header of its scope need not be searched for behind the spans.
-    pub spans_last: bool,
+    /// [`Place::headers_first`]: nothing of its resource and scope need be searched for behind their spans.
+    pub headers_first: bool,
     /// Encoded `Span` fields to append.
     pub append: &'a [u8],
     /// Keys of attributes that are left out of the span's bytes, because `append` writes them anew.

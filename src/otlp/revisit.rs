@@ -51,9 +51,18 @@ impl<'a, 'k> Revisit<'a, 'k> {
 
     fn read_resource(&mut self, bytes: &'a [u8], place: Place) -> Option<()> {
         self.resource.clear();
-        let resources = fields(message(bytes, place.resource_spans.start)?, resource_spans::RESOURCE);
-        for attribute in resources.flat_map(|resource| fields(resource, resource::ATTRIBUTES)) {
-            self.resource.take_again(self.keys, attribute).ok()?;
+        let mut reader = Reader::new(message(bytes, place.resource_spans.start)?);
+        while let Some(field) = reader.next_field().ok()? {
+            match field.number {
+                resource_spans::RESOURCE => {
+                    for attribute in fields(field.value.bytes(0).ok()?, resource::ATTRIBUTES) {
+                        self.resource.take_again(self.keys, attribute).ok()?;
+                    }
+                }
+                // There may be a thousand scopes, and nothing behind them.
+                resource_spans::SCOPE_SPANS if place.headers_first => break,
+                _ => {}
+            }
         }
         Some(())
     }
@@ -65,7 +74,7 @@ impl<'a, 'k> Revisit<'a, 'k> {
             match field.number {
                 scope_spans::SCOPE => self.scope.merge(field.value.bytes(0).ok()?).ok()?,
                 // There may be a thousand spans, and nothing behind them.
-                scope_spans::SPANS if place.spans_last => break,
+                scope_spans::SPANS if place.headers_first => break,
                 _ => {}
             }
         }

@@ -19,8 +19,9 @@ pub struct Place {
     pub scope_spans: Range,
     /// The `Span` message, without tag and length.
     pub span: Range,
-    /// Nothing stands behind the spans in its `ScopeSpans`: what is in front of the first is all of its header.
-    pub spans_last: bool,
+    /// Nothing stands behind the scopes in its `ResourceSpans` nor behind the spans in its `ScopeSpans`: what is in front of
+    /// the first is all of their headers.
+    pub headers_first: bool,
 }
 
 /// A byte range of a request.
@@ -69,6 +70,17 @@ pub struct Tally {
     pub refused_bytes: u64,
     /// Why the first of them was refused.
     pub reason: Option<String>,
+    /// The most scopes or spans of one message that have to be passed over to find all of a header.
+    pub scattered: u32,
+}
+
+/// What a message says of its own header.
+#[derive(Clone, Copy, Debug, Default)]
+struct Layout {
+    /// How many scopes or spans it has.
+    members: u32,
+    /// Something stands behind the first of them.
+    behind: bool,
 }
 
 struct Walk<'a, 'k, F> {
@@ -76,8 +88,8 @@ struct Walk<'a, 'k, F> {
     base: usize,
     /// The `resource_spans` and `scope_spans` fields that are being walked.
     outer: (Range, Range),
-    /// [`Place::spans_last`] of the latter.
-    spans_last: bool,
+    /// Of the same.
+    layouts: (Layout, Layout),
     resource: Picked<'a>,
     attributes: Picked<'a>,
     tally: Tally,
@@ -96,7 +108,7 @@ where
         keys,
         base: request.as_ptr() as usize,
         outer: (Range::default(), Range::default()),
-        spans_last: true,
+        layouts: (Layout::default(), Layout::default()),
         resource: Picked::new(keys),
         attributes: Picked::new(keys),
         tally: Tally::default(),
@@ -124,9 +136,11 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
     fn resource_spans(&mut self, bytes: &'a [u8]) -> Result<(), WireError> {
         // The resource may stand behind its spans: it is read first, in a pass that skips them.
         self.resource.clear();
+        self.layouts.0 = Layout::default();
         let mut fault = None;
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.next_field()? {
+            self.layouts.0.add(field.number == resource_spans::SCOPE_SPANS);
             match field.number {
                 resource_spans::RESOURCE => {
                     let message = field.value.bytes(field.start)?;
@@ -172,12 +186,10 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
     fn scope_spans(&mut self, bytes: &'a [u8], fault: Option<&str>) -> Result<(), WireError> {
         let mut view = ScopeView::default();
         let mut own = None;
-        let mut seen = false;
-        self.spans_last = true;
+        self.layouts.1 = Layout::default();
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.next_field()? {
-            self.spans_last &= field.number == scope_spans::SPANS || !seen;
-            seen |= field.number == scope_spans::SPANS;
+            self.layouts.1.add(field.number == scope_spans::SPANS);
             match field.number {
                 scope_spans::SCOPE => own = own.or(view.merge(field.value.bytes(field.start)?).err()),
                 scope_spans::SPANS => drop(field.value.bytes(field.start)?),
@@ -187,6 +199,10 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
                 }
                 _ => {}
             }
+        }
+        if !self.headers_first() {
+            let (resource, scope) = self.layouts;
+            self.tally.scattered = self.tally.scattered.max(resource.members).max(scope.members);
         }
         let own = own.map(|error| format!("malformed scope: {error}"));
         let fault = fault.or(own.as_deref());
@@ -208,8 +224,8 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
                 self.tally.spans += 1;
                 self.tally.bytes += bytes.len() as u64;
                 let (resource_spans, scope_spans) = self.outer;
-                let (at, spans_last) = (range(self.base, bytes), self.spans_last);
-                let place = Place { resource_spans, scope_spans, span: at, spans_last };
+                let (at, headers_first) = (range(self.base, bytes), self.headers_first());
+                let place = Place { resource_spans, scope_spans, span: at, headers_first };
                 let visit = Visit { place, resource: &self.resource, scope: view, span, attributes: &self.attributes };
                 (self.visit)(&visit);
             }
@@ -217,11 +233,26 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
         }
     }
 
+    /// [`Place::headers_first`] of the spans that are being walked.
+    fn headers_first(&self) -> bool {
+        !self.layouts.0.behind && !self.layouts.1.behind
+    }
+
     #[cold]
     fn refuse(&mut self, bytes: &[u8], reason: impl FnOnce() -> String) {
         self.tally.refused += 1;
         self.tally.refused_bytes += bytes.len() as u64;
         self.tally.reason.get_or_insert_with(reason);
+    }
+}
+
+// === impl Layout ===
+
+impl Layout {
+    /// Takes a field in, in the order of the wire.
+    fn add(&mut self, is_member: bool) {
+        self.members += u32::from(is_member);
+        self.behind |= !is_member && self.members > 0;
     }
 }
 

@@ -1,14 +1,18 @@
 //! Admission by bytes: how much may be read and inflated at once, over all connections of both transports.
 //!
-//! A request holds a [`Permit`] from its headers to its reply. It begins with the size that the request claims and is
-//! topped up before more memory is used for it. Whoever is alone always fits, so that no request that is allowed by its
-//! own limit is refused for ever.
+//! A request holds a [`Permit`] from its headers to its reply. It begins with the size that the request claims, as far as
+//! that is small, and is topped up as bytes come and before more memory is used for it: a claim alone costs its sender
+//! nothing, and must not keep others out. Whoever is alone always fits, so that no request that is allowed by its own limit
+//! is refused for ever.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::outcome::Outcome;
 use crate::observe::ledger::{Ledger, Transport};
+
+/// Most bytes that are admitted for a claim, before any have come.
+pub(super) const ON_TRUST: usize = 64 << 10;
 
 /// The bytes admitted now, and their limit.
 pub(super) struct Admission {
@@ -31,10 +35,10 @@ impl Admission {
         Arc::new(Self { limit, used: AtomicU64::new(0), ledger })
     }
 
-    /// Admits a request of `bytes`, or says that there is no room.
-    pub(super) fn admit(self: &Arc<Self>, transport: Transport, bytes: u64) -> Result<Permit, Outcome> {
+    /// Admits a request that claims `bytes`, for as many of them as are taken on trust, or says that there is no room.
+    pub(super) fn admit(self: &Arc<Self>, transport: Transport, bytes: usize) -> Result<Permit, Outcome> {
         let mut permit = Permit { admission: self.clone(), transport, held: 0 };
-        permit.raise(bytes).map(|()| permit)
+        permit.raise(bytes.min(ON_TRUST) as u64).map(|()| permit)
     }
 }
 
@@ -44,6 +48,15 @@ impl Permit {
     /// Bytes held.
     pub(super) fn held(&self) -> u64 {
         self.held
+    }
+
+    /// Holds the `come` bytes that have come of at most `most`, ahead of them in steps that double.
+    pub(super) fn follow(&mut self, come: usize, most: usize) -> Result<(), Outcome> {
+        let come = come as u64;
+        match come > self.held {
+            true => self.raise(self.held.saturating_mul(2).min(most as u64).max(come)),
+            false => Ok(()),
+        }
     }
 
     /// Holds `to` bytes from now on, where that is more than before.
@@ -104,9 +117,26 @@ mod tests {
     }
 
     #[test]
+    fn claims_keep_nobody_out_until_their_bytes_come() {
+        let admission = Admission::new(1 << 30, Arc::default());
+        let claims: Vec<_> = (0..1000).map(|_| admission.admit(Transport::Grpc, 64 << 20).unwrap()).collect();
+        assert_eq!(admission.used.load(Ordering::Relaxed), 1000 * ON_TRUST as u64);
+        drop(claims);
+        let mut one = admission.admit(Transport::Grpc, 1_000_000).unwrap();
+        let mut held = Vec::new();
+        for come in (0..=1_000_000).step_by(1000) {
+            one.follow(come, 1_000_000).unwrap();
+            assert!(one.held() >= come as u64);
+            held.push(one.held());
+        }
+        held.dedup();
+        assert_eq!(held, [65_536, 131_072, 262_144, 524_288, 1_000_000]);
+    }
+
+    #[test]
     fn a_size_near_the_end_of_the_range_does_not_wrap() {
         let admission = Admission::new(100, Arc::default());
         let _one = admission.admit(Transport::Grpc, 1).unwrap();
-        assert!(admission.admit(Transport::Grpc, u64::MAX).is_err());
+        assert!(admission.admit(Transport::Grpc, 1).unwrap().raise(u64::MAX).is_err());
     }
 }

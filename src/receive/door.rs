@@ -1,7 +1,7 @@
 //! The door: what both transports do with a request, from its headers to its outcome.
 //!
 //! 1. [`Door::open`] says no while the process is starting, stopping or short of memory, before anything is read.
-//! 2. [`Door::admit`] takes the request's size out of what may be in flight.
+//! 2. [`Door::admit`] takes the request's size out of what may be in flight, as its bytes come.
 //! 3. [`Door::deliver`] inflates the body straight into the log (traces) or into a buffer (logs and metrics), hands it
 //!    on, and says what became of it. All of it runs on the connection's own thread.
 
@@ -62,9 +62,9 @@ impl Door {
         }
     }
 
-    /// Admits `bytes` of a request.
+    /// Admits a request that claims `bytes`.
     pub(super) fn admit(&self, bytes: usize) -> Result<Permit, Outcome> {
-        self.admission.admit(self.transport, bytes as u64)
+        self.admission.admit(self.transport, bytes)
     }
 
     /// A body to be read, at this door's pace.

@@ -1,7 +1,7 @@
 //! OTLP/gRPC: unary exports read frame by frame, and the standard health service.
 //!
 //! tonic's own decoder would stream, copy and inflate in steps; here the five-byte prefix and the message are taken from
-//! the HTTP/2 frames, admitted by the length that the prefix claims, and go into the log in one copy.
+//! the HTTP/2 frames, admitted as they come, and go into the log in one copy.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -102,13 +102,14 @@ impl Grpc {
         if len > self.door.limit {
             return Err(Outcome::TooLarge(self.door.limit));
         }
-        let permit = self.door.admit(len)?;
+        let mut permit = self.door.admit(len)?;
         let mut body = Parts::default();
         let mut next = Some(first);
         while let Some(bytes) = next {
             if bytes.len() > len - body.len() {
                 return Err(Outcome::Malformed("bytes behind the message: an export is one message".into()));
             }
+            permit.follow(body.len() + bytes.len(), len)?;
             body.push(bytes);
             next = source.next().await?;
         }

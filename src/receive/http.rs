@@ -18,9 +18,6 @@ use super::{cors, reply};
 use crate::config::HttpReceiver;
 use crate::flow::Signal;
 
-/// What is admitted at first of a body whose length is not given.
-const UNKNOWN_LENGTH: usize = 64 << 10;
-
 /// What an HTTP listener serves.
 pub(super) struct Http {
     pub(super) door: Door,
@@ -87,16 +84,15 @@ impl Http {
         if claimed.is_some_and(|len| len > self.door.limit as u64) {
             return Err(Outcome::TooLarge(self.door.limit));
         }
-        let mut permit = self.door.admit(claimed.map_or(UNKNOWN_LENGTH, |len| len as usize))?;
+        let most = claimed.map_or(self.door.limit, |len| len as usize);
+        let mut permit = self.door.admit(most)?;
         let mut body = Parts::default();
         while let Some(bytes) = source.next().await? {
             let len = body.len().saturating_add(bytes.len());
             if len > self.door.limit {
                 return Err(Outcome::TooLarge(self.door.limit));
             }
-            if len as u64 > permit.held() {
-                permit.raise(permit.held().saturating_mul(2).max(len as u64))?;
-            }
+            permit.follow(len, most)?;
             body.push(bytes);
         }
         Ok((body, permit))

@@ -1,6 +1,6 @@
 //! Whole bodies inflated in one go, into room whose size is guessed from what the body says of itself.
 //!
-//! 1. [`first_capacity`] reads the gzip trailer or the zstd frame headers: a hint, held to the limit.
+//! 1. [`first_capacity`] reads the gzip trailer or the zstd frame headers, where there are such: a hint, held to the limit.
 //! 2. [`inflate`] writes into that much room, and says [`InflateError::Room`] when it was not enough.
 //! 3. [`next_capacity`] doubles it, up to the limit.
 //!
@@ -23,6 +23,8 @@ pub(super) enum Encoding {
     Gzip,
     /// RFC 8878, one frame or several.
     Zstd,
+    /// RFC 1950: what HTTP calls `deflate`.
+    Zlib,
 }
 
 /// Why a body did not inflate.
@@ -46,7 +48,7 @@ const LEAST: usize = 64 << 10;
 const ZSTD_ROOM: usize = 0_usize.wrapping_sub(70);
 
 thread_local! {
-    static GZIP: RefCell<Decompressor> = RefCell::new(Decompressor::new());
+    static DEFLATE: RefCell<Decompressor> = RefCell::new(Decompressor::new());
     static ZSTD: RefCell<Option<DCtx<'static>>> = RefCell::new(DCtx::try_create());
 }
 
@@ -54,7 +56,7 @@ thread_local! {
 
 impl Encoding {
     /// The encodings, as they are told to clients.
-    pub(super) const NAMES: &'static str = "gzip, zstd, identity";
+    pub(super) const NAMES: &'static str = "gzip, zstd, deflate, identity";
 
     /// The encoding that a header names.
     pub(super) fn parse(name: Option<&http::HeaderValue>) -> Result<Self, Outcome> {
@@ -63,6 +65,8 @@ impl Encoding {
             () if name.is_empty() || name.eq_ignore_ascii_case(b"identity") => Ok(Self::Identity),
             () if name.eq_ignore_ascii_case(b"gzip") => Ok(Self::Gzip),
             () if name.eq_ignore_ascii_case(b"zstd") => Ok(Self::Zstd),
+            // Clients mean the zlib format by either name, as RFC 9110 does by the first.
+            () if name.eq_ignore_ascii_case(b"deflate") || name.eq_ignore_ascii_case(b"zlib") => Ok(Self::Zlib),
             () => Err(Outcome::Encoding(String::from_utf8_lossy(name).chars().take(64).collect())),
         }
     }
@@ -79,6 +83,7 @@ pub(super) fn first_capacity(encoding: Encoding, body: &[u8], limit: usize) -> R
             claimed.min(body.len().saturating_mul(DEFLATE_RATIO))
         }),
         Encoding::Zstd => zstd::bulk::Decompressor::upper_bound(body),
+        Encoding::Zlib => None,
     };
     match claimed {
         Some(claimed) if claimed > limit => Err(Outcome::TooLarge(limit)),
@@ -104,7 +109,8 @@ pub(super) fn inflate(encoding: Encoding, body: &[u8], room: &mut [u8]) -> Resul
             room.get_mut(..body.len()).ok_or(InflateError::Room)?.copy_from_slice(body);
             Ok(body.len())
         }
-        Encoding::Gzip => GZIP.with_borrow_mut(|context| gunzip(context, body, room)),
+        Encoding::Gzip => DEFLATE.with_borrow_mut(|context| gunzip(context, body, room)),
+        Encoding::Zlib => DEFLATE.with_borrow_mut(|context| unzlib(context, body, room)),
         Encoding::Zstd => ZSTD.with_borrow_mut(|context| {
             let context = context.as_mut().ok_or(InflateError::Malformed("no memory to inflate zstd"))?;
             context.decompress(room, body).map_err(|code| match code {
@@ -129,6 +135,19 @@ fn gunzip(context: &mut Decompressor, mut body: &[u8], room: &mut [u8]) -> Resul
         if body.is_empty() {
             return Ok(written);
         }
+    }
+}
+
+fn unzlib(context: &mut Decompressor, body: &[u8], room: &mut [u8]) -> Result<usize, InflateError> {
+    let len = context.zlib_decompress(body, room).map_err(|error| match error {
+        DecompressionError::InsufficientSpace => InflateError::Room,
+        DecompressionError::BadData => InflateError::Malformed("not zlib, cut short or damaged"),
+    })?;
+    // The inflater does not say where the stream ended: its checksum is the last of it.
+    let out = room.get(..len).unwrap_or_default();
+    match body.ends_with(&libdeflater::adler32(out).to_be_bytes()) {
+        true => Ok(len),
+        false => Err(InflateError::Malformed("bytes behind the end of the zlib stream")),
     }
 }
 

@@ -145,8 +145,19 @@ async fn start_with(config: &config::Receivers, intake: Intake, patience: Patien
     };
     let intake = Arc::new(intake);
     let admission = Admission::new(intake.in_flight_limit, intake.ledger.clone());
-    let door = |transport, limit| {
+    let largest = intake.log.largest_record();
+    let door = |transport, limit: usize| {
         let (intake, admission) = (intake.clone(), admission.clone());
+        if limit > largest {
+            tracing::warn!(
+                ?transport,
+                limit,
+                largest,
+                "memory.limit is too little for the largest requests that are allowed"
+            );
+        }
+        // What can never be held is refused for good: told to send it again, its sender would do so for ever.
+        let limit = limit.min(largest);
         Door { intake, admission, transport, limit, pace: patience.pace }
     };
     let (stop, stopping) = watch::channel(false);

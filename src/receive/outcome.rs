@@ -93,7 +93,9 @@ impl Outcome {
             Self::Full => "no room for more now; send it again later".into(),
             Self::NotReady => "starting or shutting down; send it again later".into(),
             Self::TooSlow => "the body of the request came too slowly".into(),
-            Self::Encoding(name) => format!("unknown compression {name:?}; known are gzip, zstd and identity").into(),
+            Self::Encoding(name) => {
+                format!("unknown compression {name:?}; known are gzip, zstd, deflate and identity").into()
+            }
             Self::MediaType(name) => format!("unknown content-type {name:?}").into(),
             Self::Unknown(name) => format!("{name:?} is not served here").into(),
             Self::Method => "only POST is allowed".into(),

@@ -29,6 +29,10 @@ const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
 /// Largest frame of HTTP/2, for clients that follow it: each is one read and one allocation, whatever its size.
 const LARGEST_FRAME: u32 = 128 << 10;
+/// How long an HTTP/2 connection to the HTTP port may be silent until it is asked whether it is alive, and for how long it
+/// may leave that open.
+const PING_INTERVAL: Duration = Duration::from_secs(60);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest wait for the headers of a request on HTTP/1, idle connections too.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Wait before accepting again when that failed: mostly for want of file descriptors.
@@ -67,6 +71,8 @@ impl Manner {
     /// HTTP/1.1 and HTTP/2.
     pub(super) fn http(tls: Option<TlsAcceptor>, greeting: Duration) -> Self {
         let mut builder = http2(auto::Builder::new(TokioExecutor::new()));
+        // Of a peer that is gone nothing else is ever heard.
+        builder.http2().keep_alive_interval(PING_INTERVAL).keep_alive_timeout(PING_TIMEOUT);
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
         Self { builder, tls, age: (None, None), greeting }
     }

@@ -4,6 +4,7 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::open::most_room;
 use crate::otlp::span::SpanId;
 
 /// With more entries than this, a list becomes a table.
@@ -72,6 +73,25 @@ impl<V> ById<V> {
         match self {
             Self::Few(list) => list.reserve(more.min(FEW.saturating_sub(list.len()))),
             Self::Many(table) => table.reserve(more),
+        }
+    }
+
+    /// Gives back room that was made for entries that did not come.
+    pub(super) fn give_back_room(&mut self) {
+        match self {
+            Self::Few(list) if list.capacity() > most_room(list.len()) => list.shrink_to(list.len()),
+            // Its sizes are powers of two: that is slack enough.
+            Self::Many(table) if table.capacity() > most_room(table.len()) => table.shrink_to(table.len()),
+            _ => {}
+        }
+    }
+
+    /// Entries that there is room for.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        match self {
+            Self::Few(list) => list.capacity(),
+            Self::Many(table) => table.capacity(),
         }
     }
 

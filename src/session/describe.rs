@@ -79,7 +79,7 @@ impl Lens {
                 scope_spans: frame.offset + visit.place.scope_spans.start,
                 start: frame.offset + visit.place.span.start,
                 len: visit.place.span.len,
-                spans_last: visit.place.spans_last,
+                headers_first: visit.place.headers_first,
                 failed: span.status == STATUS_ERROR,
                 predicates: self.predicates.evaluate(visit),
             },

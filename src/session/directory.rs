@@ -68,6 +68,10 @@ pub struct Bound {
 
 /// How many parts there are for each shard.
 const PARTS: usize = 8;
+/// A binding that was bound anew so often is no longer bettered by an earlier span of the same rank. Each time all spans of
+/// the trace move and are read again, and a sender could name ever earlier starts without end; spans that are only late come
+/// to few.
+const MOST_ANEW: u32 = 8;
 
 // === impl Directory ===
 
@@ -91,6 +95,7 @@ impl Directory {
     }
 
     /// Binds a trace as `claim` says, unless it is bound by a better one; a trace without any claim is its own session.
+    /// An earlier span is no better than one of its rank once the trace was bound anew eight times; a higher rank always is.
     pub fn bind(&self, trace: TraceId, claim: Option<Claim>) -> Bound {
         let claim = claim.unwrap_or(Claim { key: SessionKey::Trace(trace), rank: RANK_TRACE, start: u64::MAX });
         let hash = self.hasher.hash_one(trace);
@@ -103,7 +108,8 @@ impl Directory {
             }
             Entry::Occupied(mut place) => {
                 let binding = &mut place.get_mut().1;
-                let better = (claim.rank, claim.start) < (binding.rank, binding.start);
+                let settled = binding.version >= MOST_ANEW && claim.rank == binding.rank;
+                let better = (claim.rank, claim.start) < (binding.rank, binding.start) && !settled;
                 let other = claim.key != binding.key;
                 let mut before = None;
                 if better {
@@ -260,6 +266,23 @@ mod tests {
         assert_eq!((session(bound.clone()), bound.binding.version), ("earlier".into(), 2));
         assert_eq!(session(directory.bind(trace, claim("higher", 1, 900))), "higher");
         assert_eq!(session(directory.bind(trace, None)), "higher");
+    }
+
+    #[test]
+    fn earlier_spans_of_one_rank_move_a_trace_only_so_often_and_a_higher_rank_always() {
+        let directory = Directory::new(4);
+        let trace = TraceId([1; 16]);
+        let moves = |rank| {
+            let ids = ["a", "b"].iter().cycle();
+            let claims = ids.zip((1..=100).rev()).map(|(id, start)| claim(id, rank, start));
+            claims.filter(|claim| directory.bind(trace, claim.clone()).before.is_some()).count()
+        };
+        directory.bind(trace, None);
+        assert_eq!(moves(5), MOST_ANEW as usize);
+        let bound = directory.bind(trace, claim("better", 4, 1000));
+        assert_eq!((bound.binding.key.to_string(), bound.binding.version), ("better".into(), MOST_ANEW + 1));
+        assert_eq!(moves(4), 0);
+        assert!(directory.bind(trace, claim("best", 0, 1000)).before.is_some());
     }
 
     #[test]

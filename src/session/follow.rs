@@ -84,7 +84,7 @@ impl Shard {
     /// Moves a session whose lead got a name, with all that follows it.
     pub(super) fn move_led(&mut self, index: u32, lead: TraceId, key: &SessionKey, version: u32) {
         let Some(open) = self.close(index) else { return };
-        let Open { facts, mut spans, turns, arrived, .. } = *open;
+        let Open { facts, mut spans, turns, .. } = *open;
         self.counts.held -= Spans::new(u64::from(facts.spans), facts.bytes);
         spans.sort_by_key(|span| span.turn);
         let mut rest = spans.as_slice();
@@ -96,10 +96,10 @@ impl Shard {
                 let binding = self.site.directory.bind(trace_id, Some(Claim::of_answer(key.clone()))).binding;
                 bound = (binding.key, binding.version);
             }
-            let OpenTurn { links, answer, last, .. } = open;
+            let OpenTurn { links, answer, first, last, .. } = open;
             let (key, version) = bound;
             let trace = ArrivedTrace { trace_id, key, rank: 0, version, spans: own.len() as u32, links, answer };
-            self.pass_on(trace, own.to_vec(), (arrived.0, last));
+            self.pass_on(trace, own.to_vec(), (first, last));
         }
     }
 }

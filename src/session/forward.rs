@@ -3,12 +3,24 @@
 //!
 //! Every shard looks for itself, by the segments' shared counts of wanted bytes, and moves only its own spans; all come to
 //! much the same choice. A session's copies go when it goes, so that nothing is copied twice.
+//!
+//! Each session's copies have resource and scope with them, which may be far larger than the spans. So it is known before
+//! anything is copied what the copies will take. A segment from which they would take nearly as much as it has is left alone
+//! by all shards until it is wanted less, so that what is held does not grow by copying.
 
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::held::HeldSegment;
 use super::shard::Shard;
 use super::warm::WARM;
 use crate::flow::SpanRef;
 use crate::log::{LogUsage, RecordKind};
+use crate::otlp::fields::{resource_spans, scope_spans};
 use crate::otlp::join::copy_forward;
+use crate::otlp::wire::{Reader, Value};
 
 /// The log is let grow to this share of its limit before anything is copied, and is not copied below it: memory that is not
 /// short is not saved. With a million sessions of a few spans far apart, copying is a quarter of all the work.
@@ -18,6 +30,21 @@ const FREE_SHARE: f64 = 0.5;
 const HELD_PER_WANTED: f64 = 1.458;
 /// A segment with more of its bytes wanted than this is left alone: copying would cost more than it gives.
 const WORTH: f64 = 0.5;
+/// Copies may take this share of what they free. With half of a segment wanted there is room for resources and scopes half as
+/// large as the spans; the more of it is free, the larger they may be.
+const MOST_COPIED: f64 = 0.75;
+/// A segment that would have taken too much, for any shard, is looked at again when no more than this share of what was wanted
+/// of it then still is: looking costs time for each session, and is worth it only so often.
+const LOOK_AGAIN: f64 = 0.5;
+/// Bytes that a copy has for each session beside headers and spans, at most: of its record, its segment and its lengths.
+const FRAME: u64 = 64;
+
+/// Resources and scopes of a segment: a hash of each, and its length. Each is read once, however many sessions have spans
+/// there.
+struct Headers<'s> {
+    segment: &'s [u8],
+    known: HashMap<u32, (u64, u64), RandomState>,
+}
 
 impl Shard {
     /// Copies this shard's spans out of the segments that are worth emptying.
@@ -28,6 +55,7 @@ impl Shard {
         }
         let candidates = self.held.iter().filter(|(_, held)| !held.copied && held.segment.is_sealed());
         let mut candidates: Vec<(u64, u64, u32)> = candidates
+            .filter(|(_, held)| held.segment.live() as f64 <= LOOK_AGAIN * held.segment.kept() as f64)
             .map(|(slot, held)| (held.segment.live(), held.segment.capacity() as u64, slot))
             .filter(|(live, capacity, _)| (*live as f64) < WORTH * *capacity as f64)
             .collect();
@@ -37,10 +65,38 @@ impl Shard {
             if excess == 0 {
                 break;
             }
+            if !self.pays(slot) {
+                self.held.get(slot).into_iter().for_each(|held| held.segment.keep());
+                continue;
+            }
             emptied.push(slot);
             excess = excess.saturating_sub(capacity.saturating_sub(live));
         }
         self.empty(&emptied);
+    }
+
+    /// Whether the copies of this shard's spans in a segment take less than this shard's share of what the segment has.
+    fn pays(&self, slot: u32) -> bool {
+        let Some(held) = self.held.get(slot) else { return false };
+        let HeldSegment { segment, bytes, sessions, .. } = held;
+        let share = *bytes as f64 / segment.live().max(*bytes).max(1) as f64;
+        let most = (MOST_COPIED * share * segment.capacity() as f64) as u64;
+        let mut sessions = sessions.clone();
+        sessions.sort_unstable();
+        sessions.dedup();
+        let mut headers = Headers { segment: self.held.segment_bytes(slot), known: HashMap::default() };
+        let (mut own, mut copied) = (Vec::new(), 0);
+        for some in sessions.chunks(WARM) {
+            self.warm(some);
+            for open in some.iter().filter_map(|index| self.table.get(*index)) {
+                let spans = open.spans.iter().filter(|span| span.segment == slot);
+                copied += headers.with_spans(spans, &mut own);
+                if copied > most {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Copies every span of this shard out of the segments at `slots`.
@@ -84,12 +140,60 @@ impl Shard {
                     span.resource_spans = record.offset() + at.resource_spans.start;
                     span.scope_spans = record.offset() + at.scope_spans.start;
                     span.start = record.offset() + at.span.start;
-                    span.spans_last = at.spans_last;
+                    span.headers_first = at.headers_first;
                 }
             }
         }
         self.release(&spans, false);
     }
+}
+
+// === impl Headers ===
+
+impl Headers<'_> {
+    /// Bytes that copies of a session's `spans` take, with their resources and scopes, each of these once. `own` is room for
+    /// those.
+    fn with_spans<'a>(&mut self, spans: impl Iterator<Item = &'a SpanRef>, own: &mut Vec<(u64, u64)>) -> u64 {
+        own.clear();
+        let (mut bytes, mut last) = (0, None);
+        for span in spans {
+            // Tag and length stand before it.
+            bytes += u64::from(span.len) + 6;
+            let place = Some((span.resource_spans, span.scope_spans));
+            if last != place {
+                last = place;
+                let resource = self.header(span.resource_spans, resource_spans::SCOPE_SPANS, span.headers_first);
+                let scope = self.header(span.scope_spans, scope_spans::SPANS, span.headers_first);
+                own.extend([resource, (scope.0 ^ resource.0.rotate_left(1), scope.1)]);
+            }
+        }
+        own.sort_unstable();
+        own.dedup();
+        let frame = if own.is_empty() { 0 } else { FRAME };
+        bytes + frame + own.iter().map(|(_, len)| len + 12).sum::<u64>()
+    }
+
+    /// Hash and length of all fields but `but` of the message that stands in the field at `offset`; with `front` of those
+    /// before it alone.
+    fn header(&mut self, offset: u32, but: u32, front: bool) -> (u64, u64) {
+        let (segment, hasher) = (self.segment, self.known.hasher().clone());
+        *self.known.entry(offset).or_insert_with(|| header(segment, offset, but, front, &hasher).unwrap_or_default())
+    }
+}
+
+fn header(segment: &[u8], offset: u32, but: u32, front: bool, hasher: &RandomState) -> Option<(u64, u64)> {
+    let Value::Len(body) = Reader::new(segment.get(offset as usize..)?).next_field().ok()??.value else { return None };
+    let (mut hash, mut len) = (u64::from(but), 0);
+    let mut reader = Reader::new(body);
+    while let Ok(Some(field)) = reader.next_field() {
+        if field.number != but {
+            hash = hasher.hash_one((hash, body.get(field.start..field.end)?));
+            len += (field.end - field.start) as u64;
+        } else if front {
+            break;
+        }
+    }
+    Some((hash, len))
 }
 
 /// How many bytes the log holds beyond what its limit and its wanted bytes justify.

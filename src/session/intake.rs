@@ -12,17 +12,20 @@ use super::directory::{Claim, Directory};
 use super::mail::{Mail, Message};
 use crate::flow::{Answer, Arrival, ArrivedSpan, ArrivedTrace, Receipt, SessionId, SessionKey};
 use crate::genai::session_keys::{Candidate, RANK_LINK};
-use crate::log::Record;
+use crate::log::{AppendError, Log, Record, RecordKind};
+use crate::otlp::join::{Copied, Piece, copy_forward};
 use crate::otlp::span::TraceId;
-use crate::otlp::walk::{Visit, walk};
+use crate::otlp::walk::{Tally, Visit, walk};
 
 /// Most links that are kept of a trace without a session.
 const MAX_LINKS: usize = 8;
+/// Most scopes or spans that are passed over to find all of the header of one: whoever reads a span anew does so, and may
+/// for each of them.
+const MOST_SCATTERED: u32 = 1024;
 /// Buffers of a thread that have grown beyond this many spans are not kept for the next request.
 const KEPT_SPANS: usize = 16 << 10;
 
 /// Takes requests. Shared by all receiving threads.
-#[derive(Debug)]
 pub struct Intake {
     /// What spans are read by.
     pub lens: Arc<Lens>,
@@ -32,6 +35,8 @@ pub struct Intake {
     pub mail: Mail,
     /// Most spans of a request: each takes memory beside its bytes, all at once.
     pub most_spans: usize,
+    /// Where requests stand, for those that are written anew.
+    pub log: Arc<Log>,
 }
 
 /// The spans of one trace in one request, while it is walked.
@@ -115,6 +120,9 @@ impl Intake {
         if tally.spans > self.most_spans as u64 {
             return Receipt::TooMany { spans: tally.spans, limit: self.most_spans as u64 };
         }
+        if tally.scattered > MOST_SCATTERED {
+            return self.take_in_order(&record, tally, scratch);
+        }
         if !answers && scratch.groups.iter().any(|group| group.answer.is_some()) {
             // The first of all: what tells of the same may stand before it.
             self.directory.answers.want();
@@ -127,6 +135,34 @@ impl Intake {
             refused_bytes: tally.refused_bytes,
             accepted: tally.spans,
             reason: tally.reason,
+        }
+    }
+
+    /// Takes in a request whose headers stand behind what they are the headers of, written anew as it should be: with all of
+    /// them in front.
+    #[cold]
+    fn take_in_order(&self, record: &Record, tally: Tally, scratch: &mut Scratch) -> Receipt {
+        let segment = record.segment().bytes_from(0);
+        let pieces: Vec<Piece<'_>> = scratch.spans.iter().map(|(_, span)| span.span.piece(segment)).collect();
+        let Copied { bytes: copied, places } = copy_forward(&pieces);
+        if places.iter().any(Option::is_none) {
+            return Receipt::Malformed("its spans cannot be written with their headers in front".into());
+        }
+        let fill = |room: &mut [u8]| {
+            room.get_mut(..copied.len()).ok_or(())?.copy_from_slice(&copied);
+            Ok(copied.len())
+        };
+        match self.log.append(RecordKind::Traces, record.arrived(), copied.len(), fill) {
+            Ok(ordered) => match self.take_with(ordered, scratch) {
+                Receipt::Accepted { accepted, refused, refused_bytes, reason } => Receipt::Accepted {
+                    accepted,
+                    refused: refused + tally.refused,
+                    refused_bytes: refused_bytes + tally.refused_bytes,
+                    reason: tally.reason.or(reason),
+                },
+                other => other,
+            },
+            Err(AppendError::Full | AppendError::Fill(())) => Receipt::Full,
         }
     }
 

@@ -57,7 +57,7 @@ impl Shard {
         if open.turns.len() > 1 && open.facts.key.is_of(trace_id) {
             return self.move_led(index, trace_id, key, version);
         }
-        let (arrived, rank) = ((open.arrived.0, known.last), 0);
+        let (arrived, rank) = ((known.first, known.last), 0);
         let (links, answer) = (known.links.clone(), known.answer.clone());
         let spans = open.take_turn(turn);
         let bytes = spans.iter().map(|span| u64::from(span.len)).sum();
@@ -105,12 +105,15 @@ impl Shard {
             return;
         }
         let Open { facts, spans, turns, arrived, .. } = *old;
-        let mut open = Open::new(facts.key.clone(), facts.sequence, self.site.lens.predicates.len(), arrived.0);
+        let left = turns.iter().enumerate().filter(|(turn, _)| *turn as u32 != without);
+        // It is no older than what is left of it.
+        let first = left.map(|(_, known)| known.first).min().unwrap_or(arrived.0);
+        let mut open = Open::new(facts.key.clone(), facts.sequence, self.site.lens.predicates.len(), first);
         let mut numbers = HashMap::<u32, (u32, Nanos), RandomState>::default();
         for (turn, (known, trace)) in turns.into_iter().zip(&facts.turns).enumerate() {
             if turn as u32 != without {
                 let again = Turn::new(trace.trace_id, trace.beside);
-                let number = open.add_turn(again, known.version, known.reopened, known.last);
+                let number = open.add_turn(again, known.version, known.reopened, (known.first, known.last));
                 numbers.insert(turn as u32, (number, known.last));
                 if let Some(turn) = open.turns.get_mut(number as usize) {
                     (turn.links, turn.answer) = (known.links, known.answer);

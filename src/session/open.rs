@@ -63,6 +63,8 @@ pub(super) struct Open {
 pub(super) struct OpenTurn {
     /// Version of the trace's binding.
     pub(super) version: u32,
+    /// When its first span arrived: what it takes along to another session, which is no older for the one that it leaves.
+    pub(super) first: Nanos,
     /// When its last span arrived.
     pub(super) last: Nanos,
     /// Parents that have not come and whose children are not known to be remote from them.
@@ -170,15 +172,16 @@ impl Open {
         }
     }
 
-    /// Adds a turn; its index.
-    pub(super) fn add_turn(&mut self, turn: Turn, version: u32, reopened: bool, now: Nanos) -> u32 {
+    /// Adds a turn whose first and last span arrived then; its index.
+    pub(super) fn add_turn(&mut self, turn: Turn, version: u32, reopened: bool, arrived: (Nanos, Nanos)) -> u32 {
         if self.turns.is_empty() {
             // Mostly it is the only one.
             self.facts.turns.reserve_exact(1);
             self.turns.reserve_exact(1);
         }
         self.facts.turns.push(turn);
-        self.turns.push(OpenTurn { version, last: now, blocking: 0, reopened, links: Vec::new(), answer: None });
+        let (first, last) = arrived;
+        self.turns.push(OpenTurn { version, first, last, blocking: 0, reopened, links: Vec::new(), answer: None });
         self.continued |= reopened;
         self.turns.len() as u32 - 1
     }
@@ -187,6 +190,16 @@ impl Open {
     pub(super) fn reserve(&mut self, more: usize) {
         self.spans.reserve(more);
         self.index.reserve(more);
+    }
+
+    /// Gives back room that was made for spans that turned out to be held already. Lists that grow as they are filled never
+    /// have as much, so that nothing is moved for other sessions.
+    pub(super) fn give_back_room(&mut self) {
+        let len = self.spans.len();
+        if self.spans.capacity() > most_room(len) {
+            self.spans.shrink_to(len + len / 4);
+        }
+        self.index.give_back_room();
     }
 
     /// When the session is due by what is known, and why. The earliest of several reasons counts.
@@ -280,6 +293,12 @@ impl Open {
         let rooted = self.facts.turns.get(turn as usize).is_some_and(|turn| turn.root.is_some());
         open.reopened || (rooted && open.blocking == 0)
     }
+}
+
+/// Most entries that a list of `len` has room for: twice as many, and a few where they are few. Of a million sessions each
+/// would have these, and nobody counts them.
+pub(super) fn most_room(len: usize) -> usize {
+    2 * len + KEPT
 }
 
 /// Takes over the memory of another list, unless that is much.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, unbounded};
 
@@ -17,6 +17,7 @@ use crate::clock::{Clock, Nanos};
 use crate::config;
 use crate::log::Log;
 use crate::observe::ledger::Ledger;
+use crate::observe::vital::Vital;
 
 /// The running stage.
 pub struct Sessions {
@@ -63,7 +64,7 @@ impl Sessions {
                 std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || run(shard, &messages, &clock))?,
             );
         }
-        let intake = Arc::new(Intake { lens, directory, mail: mail.clone(), most_spans });
+        let intake = Arc::new(Intake { lens, directory, mail: mail.clone(), most_spans, log: log.clone() });
         Ok(Self { intake, mail, threads, ledger: ledger.clone() })
     }
 
@@ -72,20 +73,21 @@ impl Sessions {
         self.intake.clone()
     }
 
-    /// Judges everything that is held, then ends the threads. Nothing may be taken in any more. Returns how many spans are
-    /// left without a verdict: none, unless a shard has died.
-    pub fn stop(self) -> u64 {
+    /// Judges everything that is held, then ends the threads; at `deadline` they are no longer waited for. Nothing may be
+    /// taken in any more. Returns how many spans are left without a verdict.
+    pub fn stop(self, deadline: Instant) -> u64 {
         // What is on its way from one shard to another needs another round; there is no third step.
+        let mut in_time = true;
         for _ in 0..4 {
-            self.flush();
-            if self.ledger.total().held.spans == 0 {
+            in_time = self.flush(deadline);
+            if !in_time || self.ledger.total().held.spans == 0 {
                 break;
             }
         }
         for shard in 0..self.mail.shards() {
             self.mail.send(shard as u16, Message::Stop);
         }
-        for thread in self.threads {
+        for thread in self.threads.into_iter().filter(|_| in_time) {
             if thread.join().is_err() {
                 tracing::error!("a shard has died");
             }
@@ -93,19 +95,21 @@ impl Sessions {
         self.ledger.total().held.spans
     }
 
-    /// Waits until every shard has judged all that it held and all that was on its way when it was asked.
-    fn flush(&self) {
+    /// Waits until every shard has judged all that it held and all that was on its way when it was asked; `false` where that
+    /// takes longer than until `deadline`.
+    fn flush(&self, deadline: Instant) -> bool {
         let (done, wait) = bounded(self.mail.shards());
         for shard in 0..self.mail.shards() {
             self.mail.send(shard as u16, Message::Flush(done.clone()));
         }
         drop(done);
-        while wait.recv_timeout(Duration::from_secs(60)).is_ok() {}
+        wait.recv_deadline(deadline) != Err(RecvTimeoutError::Timeout)
     }
 }
 
 /// A shard's thread.
 fn run(mut shard: Shard, messages: &Receiver<Message>, clock: &Clock) {
+    let _vital = Vital::new("a shard, and with it its sessions");
     let mut next: Nanos = clock.now() + TICK;
     loop {
         let wait = Duration::from_nanos(next.saturating_sub(clock.now()));

@@ -142,7 +142,8 @@ impl Shard {
         Spans::new(count, bytes)
     }
 
-    /// Bytes of memory that the tables take, roughly.
+    /// Bytes of memory that the tables take, roughly. Told by what is held: lists have little room beyond that, whatever was
+    /// sent ([`Open::give_back_room`]).
     fn table_bytes(&self) -> u64 {
         const SESSION: usize = size_of::<Open>() + 400;
         const SPAN: u64 = size_of::<SpanRef>() as u64 + 40;
@@ -231,7 +232,7 @@ impl Shard {
         let index = index.unwrap_or_else(|| self.open_session(&trace.key, judged.as_ref(), arrived.0));
         let Some(open) = self.table.get_mut(index) else { return };
         let turn = Turn::new(trace.trace_id, trace.rank == RANK_ANSWER);
-        let turn = open.add_turn(turn, trace.version, judged.is_some(), arrived.0);
+        let turn = open.add_turn(turn, trace.version, judged.is_some(), (arrived.0, arrived.0));
         self.traces.insert(trace.trace_id, (index, turn));
         self.judged.remove(&trace.trace_id);
         if !own {
@@ -265,6 +266,7 @@ impl Shard {
         let Some(open) = self.table.get_mut(index) else { return };
         open.arrived.0 = open.arrived.0.min(arrived.0);
         if let Some(turn) = open.turns.get_mut(turn as usize) {
+            turn.first = turn.first.min(arrived.0);
             turn.links.extend(trace.links);
             turn.links.truncate(8);
             turn.answer = turn.answer.take().or(trace.answer);
@@ -296,6 +298,7 @@ impl Shard {
                 }
             }
         }
+        open.give_back_room();
         match open.too_large(&self.bounds) {
             Some(reason) => self.decide(index, reason, arrived.1),
             None => self.schedule(index, turn),

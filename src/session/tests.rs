@@ -29,6 +29,7 @@ mod account;
 mod answers;
 mod ceilings;
 mod prices;
+mod scattered;
 
 const START: Nanos = 1_000_000 * SECOND;
 
@@ -103,8 +104,8 @@ impl World {
         };
         let shards = receivers.into_iter().enumerate().map(|(id, from)| (Shard::new(site(id), config, START), from));
         let shards = shards.collect();
-        let intake =
-            Intake { lens: lens.clone(), directory: directory.clone(), mail: mail.clone(), most_spans: 10_000 };
+        let (lens, directory, mail) = (lens.clone(), directory.clone(), mail.clone());
+        let intake = Intake { lens, directory, mail, most_spans: 10_000, log: log.clone() };
         Self { intake, shards, log, ledger, judged, kept, now: START }
     }
 
@@ -361,6 +362,24 @@ fn a_better_source_takes_a_trace_out_of_a_session_and_what_is_left_is_folded_ane
 }
 
 #[test]
+fn a_trace_that_moves_takes_its_own_age_along_and_leaves_that_of_the_others() {
+    let weak = |spec: Spec| Spec { key: Some("gen_ai.conversation.id"), ..spec.session("weak") };
+    let config = config::Sessions { max_duration: std::time::Duration::from_secs(1000), ..config::Sessions::default() };
+    for (goes, strong, left) in [(5, Reason::Idle, Reason::Idle), (1, Reason::Duration, Reason::Idle)] {
+        let mut world = World::new(3, &config);
+        for trace in 1..=5 {
+            world.send(&[weak(span(trace, 1, 0))]);
+            world.wait(if trace < 5 { 200 } else { 50 });
+        }
+        world.send(&[span(goes, 2, 1).session("strong")]);
+        world.wait(310);
+        let mut verdicts = world.verdicts();
+        verdicts.sort();
+        assert_eq!(verdicts, [("strong".into(), 2, strong), ("weak".into(), 4, left)], "{goes}");
+    }
+}
+
+#[test]
 fn placeholders_name_no_session() {
     let mut world = world();
     for (trace, id) in (1..).zip(["", "none", "NULL", "0", "default", "Unknown", "  "]) {
@@ -457,6 +476,27 @@ fn what_is_sent_twice_is_counted_and_held_once() {
     let counts = world.total();
     assert_eq!((counts.taken.spans, counts.duplicate.spans, counts.kept.spans), (19, 9, 10));
     assert_eq!(world.log.usage().live, 0);
+}
+
+#[test]
+fn room_for_spans_that_are_held_already_is_given_back() {
+    for own in [1, 100] {
+        let mut world = World::new(1, &config::Sessions::default());
+        let spans: Vec<Spec> = (1..=own).map(|id| span(1, id, 0)).collect();
+        world.send(&spans);
+        let room = |world: &World| {
+            let (_, open) = world.shards[0].0.table.iter().next().unwrap();
+            (open.spans.capacity(), open.index.capacity())
+        };
+        let before = room(&world);
+        world.send(&vec![spans[0].clone(); 9000]);
+        world.send(&vec![spans[0].clone(); 2]);
+        let (spans, index) = room(&world);
+        let most = super::open::most_room(usize::from(own));
+        assert!(spans <= most && index <= most, "{own}: {before:?}, then {spans} {index}");
+        assert!(before.0 <= most && before.1 <= most, "{own}: {before:?}");
+        assert_eq!(world.total().duplicate.spans, 9002);
+    }
 }
 
 #[test]
@@ -564,4 +604,41 @@ fn copying_forward_keeps_held_bytes_near_live_ones_at_little_cost() {
     println!("held / live: mean {mean:.3}, worst {worst:.3}; copied / appended: {copied:.3}; {usage:?}");
     assert!(worst <= 1.5, "held {mean:.3} of live, worst {worst:.3}, copied {copied:.3}");
     assert!(copied <= 0.3, "copied {copied:.3} of appended");
+}
+
+/// A request whose resource is large, with many traces of one span: copies would have that resource each.
+#[test]
+fn copying_forward_never_takes_more_than_it_frees() {
+    for own_segment in [true, false] {
+        let pad = if own_segment { 1 << 20 } else { 400 << 10 };
+        let mut world = World::with_log(2, &config::Sessions::default(), Log::with_segments(16 << 20, 1 << 20, 1));
+        let mut large = request(&(1..=10).map(|trace| span(trace, 2, 1)).collect::<Vec<_>>());
+        let attributes = &mut large.resource_spans[0].resource.as_mut().unwrap().attributes;
+        let value = AnyValue { value: Some(any_value::Value::StringValue("x".repeat(pad))) };
+        attributes.push(KeyValue { key: "pad".into(), value: Some(value), ..Default::default() });
+        world.put(&large);
+        // Others of which little is left fill the log. Of its own segment least is wanted: it is the first to be looked at.
+        let mut held = 0;
+        for round in 1..=200_u8 {
+            let others = [Spec { pad: 50_000, ..span(200, round, 0) }, span(101 + round % 90, 2 + round / 90, 1)];
+            world.put(&request(&others[..if round > 20 { 2 } else { 1 }]));
+        }
+        world.leap(1);
+        for second in 0..60 {
+            world.leap(1);
+            let usage = world.log.usage();
+            if second > 12 {
+                assert!(usage.held <= held, "{own_segment}, {second}: {held}, then {usage:?}");
+            }
+            held = usage.held;
+        }
+        let usage = world.log.usage();
+        // What stands in other segments was copied out of them all the same.
+        assert!(usage.copied > 0 && usage.copied < 1 << 20, "{own_segment}: {usage:?}");
+        assert!(usage.held < 8 << 20, "{own_segment}: {usage:?}");
+        let all = world.total().held.spans;
+        assert_eq!(all, 190);
+        world.leap(700);
+        assert_eq!((world.total().held.spans, world.log.usage().live), (0, 0));
+    }
 }

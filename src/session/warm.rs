@@ -47,7 +47,7 @@ impl Shard {
         black_box(spans.filter(|span| slots.contains(&span.segment)).filter_map(first).fold(0, |sum, byte| sum ^ byte));
     }
 
-    fn warm(&self, indexes: &[u32]) {
+    pub(super) fn warm(&self, indexes: &[u32]) {
         let sessions = || indexes.iter().filter_map(|index| self.table.get(*index));
         black_box(sessions().fold(0, |sum, open| sum ^ open.touch()));
         black_box(sessions().fold(0, |sum, open| sum ^ open.touch_more()));

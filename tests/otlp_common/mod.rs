@@ -208,7 +208,7 @@ pub fn piece(segment: &[u8], place: Place) -> Piece<'_> {
         scope_spans: place.scope_spans.start,
         start: place.span.start,
         len: place.span.len,
-        spans_last: place.spans_last,
+        headers_first: place.headers_first,
         append: &[],
         without: &[],
     }

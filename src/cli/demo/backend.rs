@@ -3,8 +3,8 @@
 use crate::config::{self, Exporter};
 
 const NAME: &str = "--export-to";
-const GRPC: &str = "exporters: {otlp_grpc/export-to: {endpoint: \"${env:URL}\"}}";
-const HTTP: &str = "exporters: {otlp_http/export-to: {endpoint: \"${env:URL}\"}}";
+const GRPC: &str = "otlp_grpc/export-to";
+const HTTP: &str = "otlp_http/export-to";
 /// Port of OTLP/HTTP.
 const HTTP_PORT: &str = ":4318";
 
@@ -18,8 +18,13 @@ pub(super) fn exporter(url: &str) -> Result<Exporter, String> {
     let (scheme, rest) = url.split_once("://").unwrap_or_default();
     let has_port = rest.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
     let is_http = rest.contains('/') || rest.ends_with(HTTP_PORT) || (!has_port && scheme == "https");
-    let text = if is_http { HTTP } else { GRPC };
-    let config = config::parse(text, NAME, &|name| (name == "URL").then(|| url.to_owned()));
+    let kind = if is_http { HTTP } else { GRPC };
+    // The demo listens nowhere that is known before.
+    let text = format!(
+        "receivers: {{otlp: {{protocols: {{grpc: {{endpoint: \"127.0.0.1:0\"}}}}}}}}\n\
+         exporters: {{{kind}: {{endpoint: \"${{env:URL}}\"}}}}"
+    );
+    let config = config::parse(&text, NAME, &|name| (name == "URL").then(|| url.to_owned()));
     let config = config.map_err(|problems| {
         let texts: Vec<&str> = problems.iter().map(|problem| problem.text.as_str()).collect();
         format!("{NAME}: {}", texts.join("; "))

@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::config;
@@ -83,7 +83,7 @@ impl Assembly {
     pub(super) fn finish(self) -> Vec<Kept> {
         let Self { intake, sessions, kept, .. } = self;
         drop(intake);
-        sessions.stop();
+        sessions.stop(Instant::now() + EVER);
         let mut kept = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
         kept.sort_by_cached_key(|kept| kept.session.as_ref().map(|session| (session.start, session.key.to_string())));
         kept

@@ -11,9 +11,9 @@ mod tls;
 
 use std::net::SocketAddr;
 
-use super::endpoint::collide;
+use super::endpoint::{collide, leads_to};
 use super::section::Section;
-use super::{Config, Purpose};
+use super::{Config, ExporterKind, Purpose};
 
 /// Reads the root of the file.
 pub fn root(mut root: Section<'_, '_>, purpose: Purpose) -> Config {
@@ -38,6 +38,7 @@ pub fn root(mut root: Section<'_, '_>, purpose: Purpose) -> Config {
     let config =
         Config { receivers, sessions, memory, sampling, prices, enrich, exporters, passthrough, health_check, service };
     listeners(&mut root, &config);
+    loops(&mut root, &config);
     root.finish();
     config
 }
@@ -59,6 +60,30 @@ fn listeners(root: &mut Section<'_, '_>, config: &Config) {
                 root.report(problem);
             }
             None => taken.push((path, address)),
+        }
+    }
+}
+
+/// What an exporter sends to one of our own receivers comes back for ever.
+fn loops(root: &mut Section<'_, '_>, config: &Config) {
+    let grpc = config.receivers.grpc.as_ref().map(|grpc| grpc.endpoint);
+    let http = config.receivers.http.as_ref().map(|http| http.endpoint);
+    for exporter in &config.exporters {
+        let (ExporterKind::OtlpGrpc(otlp) | ExporterKind::OtlpHttp(otlp)) = &exporter.kind else { continue };
+        let signals = &otlp.signal_endpoints;
+        let endpoints = [
+            ("endpoint", Some(&otlp.endpoint)),
+            ("traces_endpoint", signals.traces.as_ref()),
+            ("logs_endpoint", signals.logs.as_ref()),
+            ("metrics_endpoint", signals.metrics.as_ref()),
+        ];
+        for (key, endpoint) in endpoints {
+            let own = |listener: &SocketAddr| endpoint.is_some_and(|endpoint| leads_to(endpoint, *listener));
+            if let Some(listener) = [grpc, http].into_iter().flatten().find(own) {
+                let text = format!("leads to this process's own receiver on {listener}, give it the backend's address");
+                let problem = root.deep_problem(&format!("exporters.{}.{key}", exporter.name), text);
+                root.report(problem);
+            }
         }
     }
 }

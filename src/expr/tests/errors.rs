@@ -40,6 +40,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "session.duration is a duration, session.spans is an int: they cannot be compared; durations are written as in duration(\"5s\")",
     ),
     (
+        "session.ttft_max > duration('4s')",
+        "> dur",
+        "session.ttft_max is a double, duration(\"4s\") is a duration: they cannot be compared; times that are numbers are in seconds: write 4.0",
+    ),
+    (
         "session.duration > duration('5 sec')",
         "'5 sec'",
         "\"5 sec\" is not a duration: write it as in \"1h30m\", \"1.5s\" or \"300ms\"",

@@ -184,7 +184,7 @@ impl<'a> Planner<'a> {
         if field.start < resource.field.start || field.end > resource.field.end {
             return None;
         }
-        let header = match piece.spans_last {
+        let header = match piece.headers_first {
             true => Cow::Borrowed(front(body, scope_spans::SPANS)?),
             false => header(body, scope_spans::SPANS)?,
         };
@@ -194,7 +194,10 @@ impl<'a> Planner<'a> {
 
     fn open_resource(&mut self, piece: &Piece<'a>) -> Option<Found> {
         let (field, body) = message(piece.segment, piece.resource_spans, request::RESOURCE_SPANS)?;
-        let header = header(body, resource_spans::SCOPE_SPANS)?;
+        let header = match piece.headers_first {
+            true => Cow::Borrowed(front(body, resource_spans::SCOPE_SPANS)?),
+            false => header(body, resource_spans::SCOPE_SPANS)?,
+        };
         let (groups, hasher) = (&mut self.plan.resources, &self.hasher);
         let hash = |group: &usize| groups.get(*group).map_or(0, |group| hasher.hash_one(&group.header));
         let equal = |group: &usize| groups.get(*group).is_some_and(|group| group.header == header);

@@ -49,7 +49,7 @@ fn pieces(segment: &[u8]) -> Vec<Piece<'_>> {
             scope_spans: place.scope_spans.start,
             start: place.span.start,
             len: place.span.len,
-            spans_last: place.spans_last,
+            headers_first: place.headers_first,
             append: &[],
             without: &[],
         });

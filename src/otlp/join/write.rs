@@ -156,7 +156,7 @@ fn write_scope(
         // It was read once already, to know its length: there is no error to be met.
         let _ = line.kept(&mut |run| out.extend_from_slice(run));
         out.extend_from_slice(line.append);
-        tell(line.piece, Place { resource_spans, scope_spans, span, spans_last: true });
+        tell(line.piece, Place { resource_spans, scope_spans, span, headers_first: true });
     }
 }
 

@@ -16,6 +16,12 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// A zstd frame that does not say how large it is.
 fn zstd_streamed(bytes: &[u8]) -> Vec<u8> {
     zstd::stream::encode_all(bytes, 3).unwrap()
@@ -87,6 +93,19 @@ fn gzip_that_is_cut_damaged_or_followed_by_anything_is_refused() {
 }
 
 #[test]
+fn deflate_is_inflated_and_what_is_cut_or_followed_by_anything_is_refused() {
+    let bytes = b"some text ".repeat(50_000);
+    let good = zlib(&bytes);
+    assert_eq!(whole(Encoding::Zlib, &good, 1 << 20).0, Ok(bytes));
+    for cut in 0..good.len() {
+        assert!(malformed(Encoding::Zlib, &good[..cut]), "cut at {cut}");
+    }
+    for behind in [&b"\0"[..], b"garbage", &good[..20]] {
+        assert!(malformed(Encoding::Zlib, &[&good, behind].concat()), "followed by {behind:?}");
+    }
+}
+
+#[test]
 fn a_trailer_that_claims_too_much_is_refused_before_inflating() {
     let claiming = |bytes: &[u8], claim: u32| {
         let mut body = gzip(bytes);
@@ -115,6 +134,7 @@ fn bombs_are_refused_in_bounded_room() {
     assert_eq!(bomb, (Err(Outcome::TooLarge(limit)), limit));
     let streamed = whole(Encoding::Zstd, &zstd_streamed(&zeros).repeat(128), limit);
     assert_eq!(streamed, (Err(Outcome::TooLarge(limit)), limit));
+    assert_eq!(whole(Encoding::Zlib, &zlib(&zeros.repeat(8)), limit), (Err(Outcome::TooLarge(limit)), limit));
     let known = zstd::bulk::compress(&zeros, 3).unwrap().repeat(128);
     assert_eq!(whole(Encoding::Zstd, &known, limit), (Err(Outcome::TooLarge(limit)), 0));
 }
@@ -124,6 +144,7 @@ fn a_limit_is_met_exactly() {
     let bytes = b"y".repeat(100_000);
     for (encoding, body) in [
         (Encoding::Gzip, gzip(&bytes)),
+        (Encoding::Zlib, zlib(&bytes)),
         (Encoding::Zstd, zstd_streamed(&bytes)),
         (Encoding::Zstd, zstd::bulk::compress(&bytes, 3).unwrap()),
     ] {
@@ -137,6 +158,7 @@ fn an_encoding_is_known_by_its_name_alone() {
     let parse = |name: &'static str| Encoding::parse(Some(&http::HeaderValue::from_static(name)));
     assert_eq!(parse("GZIP"), Ok(Encoding::Gzip));
     assert_eq!(parse(" zstd "), Ok(Encoding::Zstd));
+    assert_eq!((parse("deflate"), parse("zlib")), (Ok(Encoding::Zlib), Ok(Encoding::Zlib)));
     assert_eq!((parse(""), parse("identity")), (Ok(Encoding::Identity), Ok(Encoding::Identity)));
     assert_eq!(Encoding::parse(None), Ok(Encoding::Identity));
     assert_eq!(parse("gzip, zstd"), Err(Outcome::Encoding("gzip, zstd".into())));
@@ -152,7 +174,7 @@ proptest! {
 
     #[test]
     fn no_bytes_bring_the_inflaters_down(bytes in prop::collection::vec(any::<u8>(), 0..200), flip in any::<(usize, u8)>()) {
-        for (encoding, mut body) in [(Encoding::Gzip, gzip(&bytes)), (Encoding::Zstd, zstd_streamed(&bytes)), (Encoding::Zstd, bytes.clone())] {
+        for (encoding, mut body) in [(Encoding::Gzip, gzip(&bytes)), (Encoding::Zlib, zlib(&bytes)), (Encoding::Zstd, zstd_streamed(&bytes)), (Encoding::Zstd, bytes.clone())] {
             if !body.is_empty() {
                 let at = flip.0 % body.len();
                 body[at] ^= flip.1;

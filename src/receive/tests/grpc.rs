@@ -62,7 +62,7 @@ async fn each_row_of_the_table_holds_on_the_wire() {
         let http = if name == "media type" { StatusCode::UNSUPPORTED_MEDIA_TYPE } else { StatusCode::OK };
         assert_eq!(reply.http, http, "{name}");
         let accepts = reply.headers.get("grpc-accept-encoding").map(|names| names.to_str().unwrap());
-        assert_eq!(accepts, (name == "encoding").then_some("gzip, zstd, identity"), "{name}");
+        assert_eq!(accepts, (name == "encoding").then_some("gzip, zstd, deflate, identity"), "{name}");
     }
     assert_eq!(up.counts(Transport::Grpc), (1, 1, 4));
 
@@ -171,6 +171,22 @@ async fn what_does_not_fit_beside_others_is_refused_before_its_body_is_read() {
     assert_eq!(under_way.await.unwrap().code(), Code::Ok);
     assert_eq!(send(up.grpc(), &[], &framed(0, b"x")).await.code(), Code::Ok);
     assert_eq!(up.counts(Transport::Grpc), (2, 1, 0));
+}
+
+#[tokio::test]
+async fn claims_without_bytes_keep_nobody_out() {
+    let claimed = LIMIT as u32;
+    let up = up_with(&config(), u64::from(claimed) * 2, PATIENCE).await;
+    let client = connect(up.grpc()).await;
+    let mut silent = Vec::new();
+    for _ in 0..16 {
+        let (open, body) = piped();
+        open.send(Bytes::copy_from_slice(&[&[0], &claimed.to_be_bytes()[..]].concat())).unwrap();
+        let mut client = client.clone();
+        silent.push((open, tokio::spawn(async move { call(&mut client, export(TRACES, &[], body)).await })));
+    }
+    up.until_in_flight(Transport::Grpc, 16 * (claimed.min(admission::ON_TRUST as u32) as u64)).await;
+    assert_eq!(send(up.grpc(), &[], &framed(0, b"x")).await.code(), Code::Ok);
 }
 
 #[tokio::test]

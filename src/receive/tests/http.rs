@@ -71,7 +71,7 @@ async fn each_row_of_the_table_holds_on_the_wire() {
             "encoding",
             post("/v1/traces", &with(PROTO, "content-encoding: br"), b"x"),
             "415 Unsupported Media Type",
-            "accept-encoding: gzip, zstd, identity",
+            "accept-encoding: gzip, zstd, deflate, identity",
         ),
         (
             "media type",
