@@ -11,6 +11,7 @@ use support::client::{self, Encoding, JSON};
 use support::spans::{request, span};
 
 use hostile::refused_http;
+use process::{MIB, Watch, resident};
 
 /// A request whose span has this at its end.
 fn with(member: &str) -> String {
@@ -122,5 +123,42 @@ async fn json_cut_anywhere_or_with_any_byte_changed_does_no_harm() {
         let reply = http.export("/v1/traces", JSON, &changed, Encoding::Plain).await;
         assert!(reply.status == 200 || reply.status == 400, "{at}: {reply:?}");
     }
+    victim.stays_well().await;
+}
+
+#[tokio::test]
+async fn json_of_logs_and_metrics_is_told_what_is_wrong_and_takes_no_more_memory_than_its_text() {
+    let victim = hostile::start_with("passthrough: {logs: [otlp_grpc/a], metrics: [otlp_grpc/a]}").await;
+    let mut http = client::http(victim.sieve.http).await;
+    let log = |member: &str| format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{{member}}}]}}]}}]}}"#);
+    let metric = |member: &str| format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{{member}}}]}}]}}]}}"#);
+    let (open, close) = (r#"{"arrayValue":{"values":["#.repeat(10_000), "]}}".repeat(10_000));
+    for (path, body, says) in [
+        ("/v1/logs", String::new(), "text ends"),
+        ("/v1/logs", r#"{"resourceLogs":{}}"#.into(), "array"),
+        ("/v1/logs", log(r#""body":"text""#), "object"),
+        ("/v1/logs", log(r#""severityNumber":"NONSENSE""#), "NONSENSE"),
+        ("/v1/logs", log(r#""traceId":"xyz""#), "hex"),
+        ("/v1/logs", log(&format!(r#""body":{open}{close}"#)), "deep"),
+        ("/v1/metrics", metric(r#""sum":{"isMonotonic":"true"}"#), "boolean"),
+        ("/v1/metrics", metric(r#""gauge":{"dataPoints":[{"asInt":1.5}]}"#), "whole number"),
+        ("/v1/metrics", metric(r#""histogram":{"dataPoints":[{"bucketCounts":["x"]}]}"#), "number"),
+        ("/v1/metrics", format!(r#"{{"unknown":{}"#, "[".repeat(1 << 20)), "deep"),
+    ] {
+        let what: String = body.chars().take(200).collect();
+        refused_http(&what, &http.export(path, JSON, body.as_bytes(), Encoding::Plain).await, 400, says);
+    }
+    // A few KiB that inflate to megabytes of the smallest items that there are. As messages in memory they would be a
+    // hundred bytes each.
+    let items = "{},".repeat(1 << 20);
+    let (before, watch) = (resident(victim.sieve.pid()).unwrap(), Watch::start(victim.sieve.pid()));
+    for (path, body) in [
+        ("/v1/logs", log(&format!(r#""attributes":[{items}{{}}],"body":5"#))),
+        ("/v1/metrics", metric(&format!(r#""gauge":{{"dataPoints":[{items}{{}}]}},"sum":5"#))),
+    ] {
+        refused_http(path, &http.export(path, JSON, body.as_bytes(), Encoding::Gzip).await, 400, "expected an object");
+    }
+    let most = watch.stop().bytes;
+    assert!(most < before + 32 * MIB, "{} MiB before, {} MiB at most", before / MIB, most / MIB);
     victim.stays_well().await;
 }

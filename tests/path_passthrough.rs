@@ -10,6 +10,7 @@ use opentelemetry_proto::tonic::common::v1::AnyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics};
 use prost::Message;
 use support::backend::{self, Answer};
@@ -91,6 +92,80 @@ async fn logs_and_metrics_in_json_go_out_as_protobuf() {
     let message = |path| backend.requests(path)[0].message.clone();
     assert_eq!(ExportLogsServiceRequest::decode(message("/v1/logs")).unwrap(), log);
     assert_eq!(ExportMetricsServiceRequest::decode(message("/v1/metrics")).unwrap(), metric);
+}
+
+#[tokio::test]
+async fn metrics_in_json_keep_their_data_in_every_form_that_it_may_have() {
+    let backend = backend::start().await;
+    let sieve =
+        sieve::new().exporter("otlp_http/a", &backend).with("passthrough: {metrics: [otlp_http/a]}").run().await;
+    let mut http = client::http(sieve.http).await;
+    let sum = r#""sum":{"aggregationTemporality":"AGGREGATION_TEMPORALITY_CUMULATIVE","isMonotonic":true,"dataPoints":[
+        {"exemplars":null,"asDouble":"NaN","attributes":[{"key":"k","value":{"arrayValue":{}}}]}]}"#;
+    let exponential =
+        r#""exponentialHistogram":{"dataPoints":[{"scale":"3","sum":0,"positive":{"bucketCounts":[1,"2"]}}]}"#;
+    let in_metric = |data: &str| format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{{data}}}]}}]}}]}}"#);
+    for data in [sum, exponential] {
+        let reply = http.export("/v1/metrics", JSON, in_metric(data).as_bytes(), Encoding::Plain).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    let not_boolean = in_metric(r#""sum":{"isMonotonic":"true","dataPoints":[{"asInt":"1"}]}"#);
+    let reply = http.export("/v1/metrics", JSON, not_boolean.as_bytes(), Encoding::Plain).await;
+    let told = String::from_utf8_lossy(&reply.body);
+    assert_eq!(reply.status, 400, "{told}");
+    assert!(told.contains("sum.isMonotonic: expected a boolean, found a string"), "{told}");
+    assert_eq!(sieve.stop().await.code, Some(0));
+    let taken = backend.requests("/v1/metrics").into_iter().map(|taken| {
+        let request = ExportMetricsServiceRequest::decode(taken.message).unwrap();
+        request.resource_metrics[0].scope_metrics[0].metrics[0].data.clone().expect("the data is there")
+    });
+    let mut taken: Vec<Data> = taken.collect();
+    taken.sort_by_key(|data| matches!(data, Data::ExponentialHistogram(_)));
+    let [Data::Sum(sum), Data::ExponentialHistogram(histogram)] = &taken[..] else { panic!("{taken:?}") };
+    assert_eq!((sum.aggregation_temporality, sum.is_monotonic), (2, true));
+    assert!(matches!(sum.data_points[0].value, Some(Number::AsDouble(number)) if number.is_nan()));
+    let point = &histogram.data_points[0];
+    assert_eq!((point.scale, point.sum, point.min), (3, Some(0.0), None));
+    assert_eq!(point.positive.as_ref().unwrap().bucket_counts, [1, 2]);
+}
+
+#[tokio::test]
+async fn logs_in_json_are_taken_in_every_form_that_they_may_have() {
+    let backend = backend::start().await;
+    let sieve = sieve::new().exporter("otlp_http/a", &backend).with("passthrough: {logs: [otlp_http/a]}").run().await;
+    let mut http = client::http(sieve.http).await;
+    let record =
+        r#"{"severity_number":"SEVERITY_NUMBER_WARN","timeUnixNano":7,"attributes":null,"body":{"arrayValue":{}}}"#;
+    let json = format!(r#"{{"resourceLogs":[{{"resource":null,"scopeLogs":[{{"logRecords":[{record}]}}]}}]}}"#);
+    let reply = http.export("/v1/logs", JSON, json.as_bytes(), Encoding::Plain).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(sieve.stop().await.code, Some(0));
+    let taken = ExportLogsServiceRequest::decode(backend.requests("/v1/logs")[0].message.clone()).unwrap();
+    let record = &taken.resource_logs[0].scope_logs[0].log_records[0];
+    assert_eq!((record.severity_number, record.time_unix_nano), (13, 7));
+    assert!(matches!(record.body.as_ref().unwrap().value, Some(Value::ArrayValue(_))));
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_and_not_passed_on() {
+    let backend = backend::start().await;
+    let names = "passthrough: {logs: [otlp_grpc/a], metrics: [otlp_grpc/a]}";
+    let sieve = sieve::new().exporter("otlp_grpc/a", &backend).with(names).run().await;
+    let (grpc, mut http) = (client::grpc(sieve.grpc).await, client::http(sieve.http).await);
+    for (method, path, name) in
+        [(LOGS, "/v1/logs", "ExportLogsServiceRequest"), (METRICS, "/v1/metrics", "ExportMetricsServiceRequest")]
+    {
+        let told = format!("not an {name}: message ends inside a field at byte 1");
+        for encoding in [Encoding::Plain, Encoding::Gzip] {
+            let reply = grpc.export(method, b"abc", encoding).await;
+            assert_eq!((reply.code, reply.message.as_str()), (tonic::Code::InvalidArgument, told.as_str()));
+            let reply = http.export(path, PROTOBUF, b"abc", encoding).await;
+            assert_eq!(reply.status, 400, "{reply:?}");
+            assert!(String::from_utf8_lossy(&reply.body).contains(&told), "{reply:?}");
+        }
+    }
+    assert_eq!(sieve.stop().await.code, Some(0));
+    assert!(backend.requests("").is_empty());
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! Field numbers of the OTLP messages, with their proto names
-//! (<https://github.com/open-telemetry/opentelemetry-proto>, v1.9).
+//! (<https://github.com/open-telemetry/opentelemetry-proto>, v1.9): here those of traces, and what all signals share.
+
+pub mod logs;
+pub mod metrics;
 
 /// `ExportTraceServiceRequest` and `TracesData`.
 pub mod request {

@@ -26,6 +26,12 @@ pub fn put_tag(out: &mut Vec<u8>, number: u32, wire_type: u8) {
 #[inline]
 pub fn put_len(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
     put_tag(out, number, 2);
+    put_bytes(out, bytes);
+}
+
+/// Appends what stands behind the tag of a length-delimited field.
+#[inline]
+pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
@@ -54,6 +60,11 @@ pub fn put_fixed32(out: &mut Vec<u8>, number: u32, value: u32) {
 /// Appends a length-delimited field whose body `write` makes.
 pub fn put_message(out: &mut Vec<u8>, number: u32, write: impl FnOnce(&mut Vec<u8>)) {
     put_tag(out, number, 2);
+    put_body(out, write);
+}
+
+/// Appends what stands behind the tag of a length-delimited field, whose body `write` makes.
+pub fn put_body(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let at = out.len();
     write(out);
     let len = (out.len() - at) as u64;

@@ -14,6 +14,7 @@ use http_body::Body;
 use super::Intake;
 use super::admission::{Admission, Permit};
 use super::body::{Pace, Parts, Source};
+use super::framing;
 use super::inflate::{Encoding, InflateError, first_capacity, inflate, next_capacity};
 use super::json;
 use super::outcome::Outcome;
@@ -99,9 +100,10 @@ impl Door {
                 let record = self.append_bytes(Encoding::Identity, &request, permit)?;
                 Ok(self.take(record))
             }),
-            (_, Format::Protobuf) => {
-                self.whole(encoding, body, permit).map(|request| (self.intake.pass)(signal, request).into())
-            }
+            (_, Format::Protobuf) => self.whole(encoding, body, permit).and_then(|request| {
+                framing::check(signal, &request).map_err(Outcome::Malformed)?;
+                Ok((self.intake.pass)(signal, request).into())
+            }),
             (_, Format::Json) => self
                 .convert(signal, encoding, body, permit)
                 .map(|request| (self.intake.pass)(signal, request.into()).into()),
@@ -147,12 +149,7 @@ impl Door {
         permit: &mut Permit,
     ) -> Result<Vec<u8>, Outcome> {
         let text = self.whole(encoding, body, permit)?;
-        if let Some(limit) = json::limit(signal)
-            && text.len() > limit
-        {
-            return Err(Outcome::TooLarge(limit));
-        }
-        permit.raise(permit.held().saturating_add(json::working_memory(signal, text.len())))?;
+        permit.raise(permit.held().saturating_add(json::working_memory(signal, text.len()) as u64))?;
         let request = json::to_protobuf(signal, &text).map_err(Outcome::Malformed)?;
         match request.len() > self.limit {
             true => Err(Outcome::TooLarge(self.limit)),

@@ -6,6 +6,7 @@
 //! 2. Headers are checked; while the process is starting, stopping or short of memory it is refused here ([`door`]).
 //! 3. Its claimed size is admitted ([`admission`]), then its body is read at a pace that it must keep ([`body`]).
 //! 4. The body is inflated straight into the log ([`inflate`]); JSON is converted first ([`json`]).
+//!    Of logs and metrics in protobuf, which nobody here reads, the outer framing is checked ([`framing`]).
 //! 5. The record is handed to the intake, which walks it and hands its spans to the shards, on this very thread.
 //! 6. The receipt, or whatever refused it before, is an [`outcome`], and the one table there says what goes back
 //!    ([`reply`]).
@@ -14,6 +15,7 @@ mod admission;
 mod body;
 mod cors;
 mod door;
+mod framing;
 mod grpc;
 mod http;
 mod inflate;

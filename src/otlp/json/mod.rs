@@ -1,9 +1,9 @@
 //! OTLP/JSON to the wire and back (<https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>): Protocol Buffers
 //! JSON but for hex ids and for enums as numbers.
 //!
-//! One table of messages ([`schema`]) drives both ways. Reading is one pass over the text that writes the wire as it
-//! goes ([`read`]): nothing is built in between, so a body costs no more memory than its request, whatever it holds.
-//! Writing makes one line a request ([`write`]), as the collector's file exporter does.
+//! Tables of messages ([`schema`]) drive both ways. Reading is one pass over the text that writes the wire as it goes
+//! ([`read`]): nothing is built in between, so a body costs no more memory than its request, whatever it holds. Writing
+//! makes one line a request ([`write`]), as the collector's file exporter does; that is for traces alone.
 
 mod base64;
 mod cursor;
@@ -15,7 +15,7 @@ mod write;
 
 use std::fmt;
 
-pub use read::from_json;
+pub use read::{from_json, logs_from_json, metrics_from_json};
 pub use write::to_json;
 
 /// Why a body is not an OTLP/JSON request, and where.

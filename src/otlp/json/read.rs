@@ -4,25 +4,46 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use super::cursor::{Cursor, Shape};
-use super::schema::{Field, Kind, Message, REQUEST};
+use super::schema::{Field, Kind, Message, logs, metrics, traces};
 use super::{JsonError, Step, base64};
-use crate::otlp::put::{put_fixed32, put_fixed64, put_len, put_message, put_varint_field};
+use crate::otlp::put::{put_body, put_bytes, put_message, put_tag, put_varint};
 
 type Result<T> = std::result::Result<T, JsonError>;
 
 /// Appends the wire form of an `ExportTraceServiceRequest` in OTLP/JSON to `out`.
 ///
 /// Names are read in camel case and as in the proto file; unknown ones are ignored, and `null` is absent. 64-bit numbers
-/// may be strings or numbers, enums numbers or names, base64 of either alphabet. An id that is not hex goes to the wire
-/// as the text that it is, in a length that no id has, so that only its span is refused.
+/// may be strings or numbers, enums numbers or names, base64 of either alphabet. What is there is written, be it zero or
+/// empty. An id that is not hex goes to the wire as the text that it is, in a length that no id has, so that only its
+/// span is refused.
 ///
 /// # Errors
 /// When the body is not JSON, is nested too deep, or a known field has a value of the wrong shape or out of range.
 /// Nothing is appended then.
 pub fn from_json(body: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    request(body, &traces::REQUEST, out)
+}
+
+/// As [`from_json`], of an `ExportLogsServiceRequest`. Its ids are hex or an error.
+///
+/// # Errors
+/// As [`from_json`].
+pub fn logs_from_json(body: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    request(body, &logs::REQUEST, out)
+}
+
+/// As [`from_json`], of an `ExportMetricsServiceRequest`. Its ids are hex or an error.
+///
+/// # Errors
+/// As [`from_json`].
+pub fn metrics_from_json(body: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    request(body, &metrics::REQUEST, out)
+}
+
+fn request(body: &[u8], schema: &Message, out: &mut Vec<u8>) -> Result<()> {
     let start = out.len();
     let mut cursor = Cursor::new(body);
-    let result = message(&mut cursor, &REQUEST, out).and_then(|()| cursor.end());
+    let result = message(&mut cursor, schema, out).and_then(|()| cursor.end());
     if result.is_err() {
         out.truncate(start);
     }
@@ -41,49 +62,76 @@ fn value(cursor: &mut Cursor<'_>, field: &Field, out: &mut Vec<u8>) -> Result<()
         return Ok(());
     }
     match field.repeated {
+        true if field.is_packed() => {
+            let mut result = Ok(());
+            put_message(out, field.number, |out| result = cursor.array(|cursor| untagged(cursor, &field.kind, out)));
+            result
+        }
         true => cursor.array(|cursor| single(cursor, field, out)),
         false => single(cursor, field, out),
     }
 }
 
 fn single(cursor: &mut Cursor<'_>, field: &Field, out: &mut Vec<u8>) -> Result<()> {
-    let number = field.number;
-    match field.kind {
+    put_tag(out, field.number, field.kind.wire_type());
+    untagged(cursor, &field.kind, out)
+}
+
+/// One value, as it stands behind its tag.
+fn untagged(cursor: &mut Cursor<'_>, kind: &Kind, out: &mut Vec<u8>) -> Result<()> {
+    match kind {
         Kind::Message(schema) => {
             let mut result = Ok(());
-            put_message(out, number, |out| result = message(cursor, schema, out));
+            put_body(out, |out| result = message(cursor, schema, out));
             return result;
         }
-        Kind::Text => put_len(out, number, cursor.string()?.as_bytes()),
-        Kind::Id => put_len(out, number, &id(&cursor.string()?)),
+        Kind::Text => put_bytes(out, cursor.string()?.as_bytes()),
+        Kind::Id => {
+            let text = cursor.string()?;
+            put_bytes(out, &hex(&text).unwrap_or_else(|| no_id(&text)));
+        }
+        Kind::Hex => {
+            let text = cursor.string()?;
+            put_bytes(out, &hex(&text).ok_or_else(|| cursor.error("string is not hex"))?);
+        }
         Kind::Bytes => {
             let text = cursor.string()?;
             let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
             base64::decode(&text, &mut bytes).ok_or_else(|| cursor.error("string is not base64"))?;
-            put_len(out, number, &bytes);
+            put_bytes(out, &bytes);
         }
-        Kind::Bool => put_varint_field(out, number, u64::from(cursor.boolean()?)),
-        Kind::Int64 => put_varint_field(out, number, integer::<i64>(cursor)? as u64),
-        Kind::Fixed64 => put_fixed64(out, number, integer(cursor)?),
-        Kind::Fixed32 => put_fixed32(out, number, integer(cursor)?),
-        Kind::Uint32 => put_varint_field(out, number, u64::from(integer::<u32>(cursor)?)),
-        Kind::Double => put_fixed64(out, number, double(cursor)?.to_bits()),
-        Kind::Enum(names) => put_varint_field(out, number, i64::from(enumeration(cursor, names)?) as u64),
+        Kind::Bool => put_varint(out, u64::from(cursor.boolean()?)),
+        Kind::Int64 => put_varint(out, integer::<i64>(cursor)? as u64),
+        Kind::Uint64 => put_varint(out, integer(cursor)?),
+        Kind::Fixed64 => out.extend(integer::<u64>(cursor)?.to_le_bytes()),
+        Kind::Sfixed64 => out.extend(integer::<i64>(cursor)?.to_le_bytes()),
+        Kind::Fixed32 => out.extend(integer::<u32>(cursor)?.to_le_bytes()),
+        Kind::Uint32 => put_varint(out, u64::from(integer::<u32>(cursor)?)),
+        Kind::Sint32 => put_varint(out, u64::from(zigzag(integer(cursor)?))),
+        Kind::Double => out.extend(double(cursor)?.to_le_bytes()),
+        Kind::Enum(names) => put_varint(out, i64::from(enumeration(cursor, names)?) as u64),
     }
     Ok(())
 }
 
-/// The bytes of a hex string; of another string its characters, in a length that neither a trace nor a span id has.
-fn id(text: &str) -> Vec<u8> {
+/// Small numbers of either sign as small numbers.
+fn zigzag(number: i32) -> u32 {
+    (number << 1 ^ number >> 31) as u32
+}
+
+/// The bytes of a hex string.
+fn hex(text: &str) -> Option<Vec<u8>> {
     let pairs = text.as_bytes().chunks(2);
-    let bytes: Option<Vec<u8>> = pairs.map(|pair| Some(nibble(pair.first()?)? << 4 | nibble(pair.get(1)?)?)).collect();
-    bytes.unwrap_or_else(|| {
-        let mut raw = text.as_bytes().to_vec();
-        if matches!(raw.len(), 8 | 16) {
-            raw.push(0);
-        }
-        raw
-    })
+    pairs.map(|pair| Some(nibble(pair.first()?)? << 4 | nibble(pair.get(1)?)?)).collect()
+}
+
+/// The characters of a string that is not hex, in a length that neither a trace nor a span id has.
+fn no_id(text: &str) -> Vec<u8> {
+    let mut raw = text.as_bytes().to_vec();
+    if matches!(raw.len(), 8 | 16) {
+        raw.push(0);
+    }
+    raw
 }
 
 fn nibble(digit: &u8) -> Option<u8> {

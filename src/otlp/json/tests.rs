@@ -1,5 +1,9 @@
+mod logs;
+mod metrics;
+
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest as Request;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
@@ -31,6 +35,29 @@ fn failure(json: &str) -> String {
     let error = from_json(json.as_bytes(), &mut out).unwrap_err();
     assert_eq!(out, b"before", "nothing is appended");
     error.to_string()
+}
+
+/// An attribute of every kind, as opentelemetry-proto writes them and reads them.
+fn attributes() -> Vec<KeyValue> {
+    let any = |value| AnyValue { value: Some(value) };
+    let of = |key: &str, value| KeyValue { key: key.into(), value, ..KeyValue::default() };
+    let list = KeyValueList { values: vec![of("", Some(any(Value::IntValue(0))))] };
+    let values =
+        vec![any(Value::KvlistValue(list)), any(Value::ArrayValue(ArrayValue::default())), AnyValue::default()];
+    let each = [
+        Value::StringValue(String::new()),
+        Value::BoolValue(false),
+        Value::IntValue(i64::MIN),
+        Value::DoubleValue(-1.5),
+        Value::BytesValue(vec![0xfb, 0xff]),
+        Value::ArrayValue(ArrayValue { values }),
+    ];
+    each.into_iter().map(|value| of("k", Some(any(value)))).chain([of("absent", None)]).collect()
+}
+
+/// Those of a trace and of a span.
+fn ids() -> (Vec<u8>, Vec<u8>) {
+    ((1..=16).collect(), (0xf1..=0xf8).collect())
 }
 
 #[test]

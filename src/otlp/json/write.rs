@@ -1,7 +1,8 @@
 //! The wire to OTLP/JSON.
 
 use super::base64;
-use super::schema::{Field, Kind, Message, REQUEST};
+use super::schema::traces::REQUEST;
+use super::schema::{Field, Kind, Message};
 use crate::otlp::value::{MAX_DEPTH, string};
 use crate::otlp::wire::{Reader, Value, WireError, WireErrorKind};
 
@@ -118,24 +119,25 @@ fn singular(bytes: &[u8], field: &Field, always: bool, out: &mut Vec<u8>, depth:
 /// Writes a value; `false`, and nothing, when it is zero or empty and not `always` wanted.
 fn scalar(value: Value<'_>, at: usize, kind: &Kind, always: bool, out: &mut Vec<u8>) -> Result<bool, WireError> {
     let number = match kind {
-        Kind::Text | Kind::Id | Kind::Bytes | Kind::Message(_) => {
+        Kind::Text | Kind::Id | Kind::Hex | Kind::Bytes | Kind::Message(_) => {
             let bytes = value.bytes(at)?;
             return match bytes.is_empty() && !always {
                 true => Ok(false),
                 false => quoted(bytes, at, kind, out).map(|()| true),
             };
         }
-        Kind::Fixed64 | Kind::Double => value.fixed64(at)?,
+        Kind::Fixed64 | Kind::Sfixed64 | Kind::Double => value.fixed64(at)?,
         Kind::Fixed32 => u64::from(value.fixed32(at)?),
-        Kind::Bool | Kind::Int64 | Kind::Uint32 | Kind::Enum(_) => value.varint(at)?,
+        Kind::Bool | Kind::Int64 | Kind::Uint64 | Kind::Uint32 | Kind::Sint32 | Kind::Enum(_) => value.varint(at)?,
     };
     if number == 0 && !always {
         return Ok(false);
     }
     let text = match kind {
         Kind::Bool => (number != 0).to_string(),
-        Kind::Int64 => format!("\"{}\"", number as i64),
-        Kind::Fixed64 => format!("\"{number}\""),
+        Kind::Int64 | Kind::Sfixed64 => format!("\"{}\"", number as i64),
+        Kind::Sint32 => ((number as u32 >> 1) as i32 ^ -((number & 1) as i32)).to_string(),
+        Kind::Uint64 | Kind::Fixed64 => format!("\"{number}\""),
         Kind::Enum(_) => (number as i32).to_string(),
         Kind::Double => double(f64::from_bits(number)),
         _ => (number as u32).to_string(),
@@ -146,7 +148,7 @@ fn scalar(value: Value<'_>, at: usize, kind: &Kind, always: bool, out: &mut Vec<
 
 fn quoted(bytes: &[u8], at: usize, kind: &Kind, out: &mut Vec<u8>) -> Result<(), WireError> {
     match kind {
-        Kind::Id => {
+        Kind::Id | Kind::Hex => {
             out.push(b'"');
             for byte in bytes {
                 let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };

@@ -205,8 +205,12 @@ async fn a_client_that_goes_away_gives_back_what_was_admitted() {
 async fn other_signals_are_passed_on_where_somebody_wants_them() {
     let up = up().await;
     let mut client = connect(up.grpc()).await;
-    let body = framed(1, &gzip(b"logs"));
-    let reply = call(&mut client, export(LOGS, &[("grpc-encoding", "gzip")], pieces([&body[..]]))).await;
+    let headers = [("grpc-encoding", "gzip")];
+    let body = framed(1, &gzip(b"\x0a\x02\x12\x00"));
+    let reply = call(&mut client, export(LOGS, &headers, pieces([&body[..]]))).await;
     assert_eq!(reply.code(), Code::Ok);
-    assert_eq!(*up.passed.lock().unwrap(), [(Signal::Logs, Bytes::from_static(b"logs"))]);
+    let body = framed(1, &gzip(b"logs"));
+    let reply = call(&mut client, export(LOGS, &headers, pieces([&body[..]]))).await;
+    assert_eq!(reply.code(), Code::InvalidArgument);
+    assert_eq!(*up.passed.lock().unwrap(), [(Signal::Logs, Bytes::from_static(b"\x0a\x02\x12\x00"))]);
 }

@@ -191,13 +191,38 @@ async fn logs_and_metrics_in_json_are_passed_on_as_protobuf() {
 }
 
 #[tokio::test]
-async fn json_of_logs_that_would_take_too_much_memory_is_refused() {
+async fn json_of_logs_and_metrics_takes_memory_in_proportion_to_its_text() {
     let mut config = config();
     config.http.as_mut().unwrap().max_request_body_size = 20 << 20;
     let up = up_with(&config, 1 << 30, PATIENCE).await;
-    let body = [&b"{\"resourceLogs\":["[..], &b"{},".repeat(2 << 20), b"{}]}"].concat();
-    let answer = raw(up.http(), &post("/v1/logs", &with(JSON, "content-encoding: gzip"), &gzip(&body))).await;
-    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    for (path, open, close) in [
+        ("/v1/logs", &b"{\"resourceLogs\":["[..], &b"{}]}"[..]),
+        (
+            "/v1/metrics",
+            b"{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"gauge\":{\"dataPoints\":[",
+            b"{}]}}]}]}]}",
+        ),
+    ] {
+        let body = [open, &b"{},".repeat(2 << 20), close].concat();
+        let answer = raw(up.http(), &post(path, &with(JSON, "content-encoding: gzip"), &gzip(&body))).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+    let passed = up.passed.lock().unwrap().clone();
+    for (signal, request) in passed {
+        // Two bytes an item, and the lengths around them.
+        assert!(request.len() < (4 << 20) + 64, "{signal:?}: {}", request.len());
+    }
+}
+
+#[tokio::test]
+async fn protobuf_of_logs_and_metrics_that_is_none_is_refused() {
+    let up = up().await;
+    for (path, name) in [("/v1/logs", "ExportLogsServiceRequest"), ("/v1/metrics", "ExportMetricsServiceRequest")] {
+        let answer = raw(up.http(), &post(path, PROTO, b"abc")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains(&format!("not an {name}: message ends inside a field at byte 1")), "{answer}");
+    }
+    assert!(up.passed.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
