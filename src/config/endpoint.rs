@@ -45,10 +45,8 @@ pub fn collide(a: SocketAddr, b: SocketAddr) -> bool {
 pub fn leads_to(endpoint: &str, listener: SocketAddr) -> bool {
     let (scheme, rest) = endpoint.split_once("://").unwrap_or(("http", endpoint));
     let authority = rest.split('/').next().unwrap_or_default();
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port_of(port)),
-        _ => (authority, Some(if scheme == "https" { 443 } else { 80 })),
-    };
+    let (host, port) = host_and_port(authority);
+    let port = port.map_or(Some(if scheme == "https" { 443 } else { 80 }), port_of);
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let ip = if host == "localhost" { Some(Ipv4Addr::LOCALHOST.into()) } else { host.parse::<IpAddr>().ok() };
     let here =
@@ -116,11 +114,7 @@ fn check_authority(text: &str, authority: &str, port_needed: bool) -> Result<(),
     if authority.contains('@') {
         return Err("has a user in it, put credentials into headers".into());
     }
-    let (host, port) = match authority.rsplit_once(':') {
-        // The last colon of a bare [::1] is no port's.
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
+    let (host, port) = host_and_port(authority);
     match port {
         Some(port) => {
             port_of(port).filter(|port| *port > 0).ok_or_else(|| format!("{text:?} has no valid port"))?;
@@ -133,6 +127,15 @@ fn check_authority(text: &str, authority: &str, port_needed: bool) -> Result<(),
         None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')),
     };
     if valid { Ok(()) } else { Err(format!("{text:?} has no valid host")) }
+}
+
+/// The two parts of an authority; the latter may be missing.
+fn host_and_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        // The last colon of a bare [::1] is no port's.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
 }
 
 /// A port in digits.

@@ -82,8 +82,9 @@ impl Exporters {
         Ok(Self { lanes: lanes.into() })
     }
 
-    /// Queues `parcel` for every exporter. Does not wait before [`Exporters::drain`]: where a queue is full the parcel is counted as failed, unless
-    /// that exporter has `block_on_overflow`, in which case [`Exporters::is_shut`] is true from then on.
+    /// Queues `parcel` for every exporter. Where a queue is full the parcel is counted as failed, unless that exporter has
+    /// `block_on_overflow`, in which case [`Exporters::is_shut`] is true from then on. Never waits before
+    /// [`Exporters::drain`].
     pub fn send(&self, parcel: &Parcel) {
         for lane in self.lanes.iter() {
             lane.send(parcel);

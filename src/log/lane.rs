@@ -125,7 +125,7 @@ impl Log {
     /// Bytes of the largest record that there is always room for in the end: beside it are what lanes write into and what
     /// makes sessions be judged early.
     pub fn largest_record(&self) -> usize {
-        self.pool.limit() / 4 * 3 - HEADER_BYTES.min(self.pool.limit() / 4 * 3)
+        (self.pool.limit() / 4 * 3).saturating_sub(HEADER_BYTES)
     }
 
     /// What the log holds now.

@@ -110,7 +110,7 @@ pub fn split(limit: u64, queues: u64) -> Shares {
 
 /// Samples the memory until it is dropped.
 pub async fn watch(pressure: Arc<Pressure>, ledger: Arc<Ledger>, log: Arc<Log>, clock: Clock) {
-    static COLLECT: Throttle = Throttle::new(COLLECT_PERIOD);
+    let collect = Throttle::new(COLLECT_PERIOD);
     let mut ticker = tokio::time::interval(PERIOD);
     ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
@@ -121,7 +121,7 @@ pub async fn watch(pressure: Arc<Pressure>, ledger: Arc<Ledger>, log: Arc<Log>, 
         let level = pressure.sample(&reading);
         let excess = pressure.resident_excess(&reading);
         log.give_back(excess.min(reading.log.free));
-        if excess > 0 && COLLECT.admit(clock.now()).is_some() {
+        if excess > 0 && collect.admit(clock.now()).is_some() {
             allocator::give_back();
         }
         if level != before {

@@ -14,6 +14,9 @@ mod plan;
 mod tests;
 mod write;
 
+use std::borrow::Cow;
+
+use super::fields::{request, resource_spans, scope_spans};
 use super::walk::Place;
 use plan::Plan;
 use write::Chunk;
@@ -84,6 +87,18 @@ pub fn join(pieces: &[Piece<'_>], max_bytes: usize, emit: &mut dyn FnMut(Joined)
         emit(Joined { bytes, spans: chunk.spans(), span_bytes: chunk.span_bytes() });
     });
     plan.unjoined()
+}
+
+/// The fields of the `ResourceSpans` in which a piece stands that go out with it.
+pub fn resource_header<'a>(piece: &Piece<'a>) -> Option<Cow<'a, [u8]>> {
+    let at = piece.resource_spans;
+    plan::header_at(piece.segment, at, request::RESOURCE_SPANS, resource_spans::SCOPE_SPANS, piece.headers_first)
+}
+
+/// The same of its `ScopeSpans`.
+pub fn scope_header<'a>(piece: &Piece<'a>) -> Option<Cow<'a, [u8]>> {
+    let at = piece.scope_spans;
+    plan::header_at(piece.segment, at, resource_spans::SCOPE_SPANS, scope_spans::SPANS, piece.headers_first)
 }
 
 /// Joins `pieces` into one request and tells where each span is in it. Spans beyond 4 GiB of output have no place.

@@ -4,9 +4,10 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::open::most_room;
 use crate::otlp::span::SpanId;
 
+/// Lists with room for more than this are not used again: most sessions would not fill them.
+pub(super) const KEPT: usize = 8;
 /// With more entries than this, a list becomes a table.
 const FEW: usize = 64;
 
@@ -114,6 +115,12 @@ impl<V> Default for ById<V> {
     fn default() -> Self {
         Self::Few(Vec::new())
     }
+}
+
+/// Most entries that a list of `len` has room for: twice as many, and a few where they are few. Of a million sessions each
+/// would have these, and nobody counts them.
+pub(super) fn most_room(len: usize) -> usize {
+    2 * len + KEPT
 }
 
 #[cfg(test)]

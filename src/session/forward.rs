@@ -8,6 +8,7 @@
 //! anything is copied what the copies will take. A segment from which they would take nearly as much as it has is left alone
 //! by all shards until it is wanted less, so that what is held does not grow by copying.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
@@ -18,9 +19,7 @@ use super::shard::Shard;
 use super::warm::WARM;
 use crate::flow::SpanRef;
 use crate::log::{LogUsage, RecordKind};
-use crate::otlp::fields::{resource_spans, scope_spans};
-use crate::otlp::join::copy_forward;
-use crate::otlp::wire::{Reader, Value};
+use crate::otlp::join::{copy_forward, resource_header, scope_header};
 
 /// The log is let grow to this share of its limit before anything is copied, and is not copied below it: memory that is not
 /// short is not saved. With a million sessions of a few spans far apart, copying is a quarter of all the work.
@@ -162,8 +161,9 @@ impl Headers<'_> {
             let place = Some((span.resource_spans, span.scope_spans));
             if last != place {
                 last = place;
-                let resource = self.header(span.resource_spans, resource_spans::SCOPE_SPANS, span.headers_first);
-                let scope = self.header(span.scope_spans, scope_spans::SPANS, span.headers_first);
+                let piece = span.piece(self.segment);
+                let resource = self.known_at(span.resource_spans, || resource_header(&piece));
+                let scope = self.known_at(span.scope_spans, || scope_header(&piece));
                 own.extend([resource, (scope.0 ^ resource.0.rotate_left(1), scope.1)]);
             }
         }
@@ -173,27 +173,12 @@ impl Headers<'_> {
         bytes + frame + own.iter().map(|(_, len)| len + 12).sum::<u64>()
     }
 
-    /// Hash and length of all fields but `but` of the message that stands in the field at `offset`; with `front` of those
-    /// before it alone.
-    fn header(&mut self, offset: u32, but: u32, front: bool) -> (u64, u64) {
-        let (segment, hasher) = (self.segment, self.known.hasher().clone());
-        *self.known.entry(offset).or_insert_with(|| header(segment, offset, but, front, &hasher).unwrap_or_default())
+    /// Hash and length of the header of the message in the field at `offset`.
+    fn known_at<'a>(&mut self, offset: u32, header: impl FnOnce() -> Option<Cow<'a, [u8]>>) -> (u64, u64) {
+        let hasher = self.known.hasher().clone();
+        let look = || header().map_or((0, 0), |header| (hasher.hash_one(&header), header.len() as u64));
+        *self.known.entry(offset).or_insert_with(look)
     }
-}
-
-fn header(segment: &[u8], offset: u32, but: u32, front: bool, hasher: &RandomState) -> Option<(u64, u64)> {
-    let Value::Len(body) = Reader::new(segment.get(offset as usize..)?).next_field().ok()??.value else { return None };
-    let (mut hash, mut len) = (u64::from(but), 0);
-    let mut reader = Reader::new(body);
-    while let Ok(Some(field)) = reader.next_field() {
-        if field.number != but {
-            hash = hasher.hash_one((hash, body.get(field.start..field.end)?));
-            len += (field.end - field.start) as u64;
-        } else if front {
-            break;
-        }
-    }
-    Some((hash, len))
 }
 
 /// How many bytes the log holds beyond what its limit and its wanted bytes justify.

@@ -5,7 +5,7 @@ use std::mem;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::by_id::ById;
+use super::by_id::{ById, KEPT, most_room};
 use crate::clock::{Nanos, nanos};
 use crate::config;
 use crate::flow::{Answer, Reason, Session, SessionKey, SpanRef, Turn};
@@ -13,9 +13,6 @@ use crate::genai::account::{Account, Frame};
 use crate::genai::conventions::Glob;
 use crate::otlp::probability::{hash_randomness, trace_randomness};
 use crate::otlp::span::TraceId;
-
-/// Lists with room for more than this are not used again: most sessions would not fill them.
-const KEPT: usize = 8;
 
 /// The waiting times and bounds of sessions, in nanoseconds.
 #[derive(Clone, Debug)]
@@ -293,12 +290,6 @@ impl Open {
         let rooted = self.facts.turns.get(turn as usize).is_some_and(|turn| turn.root.is_some());
         open.reopened || (rooted && open.blocking == 0)
     }
-}
-
-/// Most entries that a list of `len` has room for: twice as many, and a few where they are few. Of a million sessions each
-/// would have these, and nobody counts them.
-pub(super) fn most_room(len: usize) -> usize {
-    2 * len + KEPT
 }
 
 /// Takes over the memory of another list, unless that is much.

@@ -492,7 +492,7 @@ fn room_for_spans_that_are_held_already_is_given_back() {
         world.send(&vec![spans[0].clone(); 9000]);
         world.send(&vec![spans[0].clone(); 2]);
         let (spans, index) = room(&world);
-        let most = super::open::most_room(usize::from(own));
+        let most = super::by_id::most_room(usize::from(own));
         assert!(spans <= most && index <= most, "{own}: {before:?}, then {spans} {index}");
         assert!(before.0 <= most && before.1 <= most, "{own}: {before:?}");
         assert_eq!(world.total().duplicate.spans, 9002);

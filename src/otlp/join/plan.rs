@@ -184,20 +184,14 @@ impl<'a> Planner<'a> {
         if field.start < resource.field.start || field.end > resource.field.end {
             return None;
         }
-        let header = match piece.headers_first {
-            true => Cow::Borrowed(front(body, scope_spans::SPANS)?),
-            false => header(body, scope_spans::SPANS)?,
-        };
+        let header = header(body, scope_spans::SPANS, piece.headers_first)?;
         let group = self.scope_group(resource.group, header)?;
         Some(Found { group, field })
     }
 
     fn open_resource(&mut self, piece: &Piece<'a>) -> Option<Found> {
         let (field, body) = message(piece.segment, piece.resource_spans, request::RESOURCE_SPANS)?;
-        let header = match piece.headers_first {
-            true => Cow::Borrowed(front(body, resource_spans::SCOPE_SPANS)?),
-            false => header(body, resource_spans::SCOPE_SPANS)?,
-        };
+        let header = header(body, resource_spans::SCOPE_SPANS, piece.headers_first)?;
         let (groups, hasher) = (&mut self.plan.resources, &self.hasher);
         let hash = |group: &usize| groups.get(*group).map_or(0, |group| hasher.hash_one(&group.header));
         let equal = |group: &usize| groups.get(*group).is_some_and(|group| group.header == header);
@@ -240,8 +234,17 @@ fn message(segment: &[u8], offset: u32, number: u32) -> Option<(Range<usize>, &[
     }
 }
 
+/// The header of the message at `offset`, as it is written out: all its fields but field `but`. With `first`, all of it is
+/// known to stand in front.
+pub(super) fn header_at(segment: &[u8], offset: u32, number: u32, but: u32, first: bool) -> Option<Cow<'_, [u8]>> {
+    header(message(segment, offset, number)?.1, but, first)
+}
+
 /// All fields of a message but field `but`: borrowed when they stand together, as they mostly do.
-fn header(body: &[u8], but: u32) -> Option<Cow<'_, [u8]>> {
+fn header(body: &[u8], but: u32, first: bool) -> Option<Cow<'_, [u8]>> {
+    if first {
+        return front(body, but).map(Cow::Borrowed);
+    }
     let mut header = Cow::Borrowed(&[][..]);
     let append = &mut |run| match header.is_empty() {
         true => header = Cow::Borrowed(run),
