@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, complain, configuration, variable};
 use crate::config::Purpose;
-use crate::observe::logs;
+use crate::observe::{allocator, logs};
 use crate::pipeline;
 
 /// Receive, decide and send on until SIGTERM or Ctrl-C
@@ -47,6 +47,7 @@ impl Args {
         if let Err(error) = logs::init(service.log_level, service.log_encoding, variable("RUST_LOG").as_deref()) {
             return failed(error);
         }
+        allocator::keep_freed();
         // Before the start, so that a signal that comes during it stops in order what has been started.
         let mut signals = match Signals::catch() {
             Ok(signals) => signals,
