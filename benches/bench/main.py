@@ -3,6 +3,7 @@
 import argparse
 import datetime
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -77,7 +78,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def _told(argument: str) -> str:
     """An argument as others can use it: whoever reads the figures has the builds elsewhere."""
-    return "BINARY" if argument.startswith("/") else argument
+    return re.sub("[^=]*/.*", "BINARY", argument)
 
 
 def measured(scenario: Scenario, options: argparse.Namespace, arguments: list[str]) -> Results:
