@@ -23,7 +23,13 @@ pub mod clock;
 /// The OTLP wire format over bytes; knows nothing of sessions.
 pub mod otlp;
 
-/// What instrumentations say: the convention table.
+/// Patterns with `*` in them: scopes, hosts, names of models and of tools.
+pub mod glob;
+
+/// Price books: tokens and models in, US dollars out; knows nothing of spans.
+pub mod pricing;
+
+/// What instrumentations say: the convention table, the facts of a span, the calls of a session.
 pub mod genai;
 
 /// Rule expressions: CEL in, checked and compiled against typed fields, evaluated on spans and on sessions.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 /// Each does its part of the path, and knows no other.
 const STAGES: [&str; 5] = ["receive", "session", "sample", "enrich", "export"];
 /// What stages stand on.
-const FOUNDATIONS: [&str; 8] = ["flow", "clock", "otlp", "genai", "expr", "log", "observe", "config"];
+const FOUNDATIONS: [&str; 10] =
+    ["flow", "clock", "otlp", "glob", "pricing", "genai", "expr", "log", "observe", "config"];
 /// What puts the stages together.
 const WIRING: [&str; 2] = ["pipeline", "cli"];
 

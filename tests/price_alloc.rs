@@ -5,7 +5,7 @@
 mod allocations;
 
 use allocations::ALLOCATIONS;
-use tailsieve::genai::price::{BookFile, PriceBook, Source, Status, Tokens, Usage};
+use tailsieve::pricing::{BookFile, PriceBook, Source, Status, Tokens, Usage};
 
 #[test]
 fn pricing_a_model_that_was_seen_before_allocates_nothing() {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Exit, complain};
 use crate::genai::conventions::Conventions;
 use crate::genai::names::Names;
-use crate::genai::price::{BookFile, Inclusive, PriceBook, Priced, SNAPSHOT_DATE, Source, Tokens, Usage, moment};
+use crate::pricing::{BookFile, Inclusive, PriceBook, Priced, SNAPSHOT_DATE, Source, Tokens, Usage, moment};
 
 /// Price usage records: JSON lines from standard input to standard output
 ///

@@ -4,12 +4,12 @@
 use super::inherit::Origin;
 use super::name::Name;
 use crate::genai::facts::{Facts, Operation, PromptVersion};
-use crate::genai::price::{Assumptions, Attodollars, Cost, Priced, Status};
 use crate::genai::stream::Outcome;
 use crate::genai::tokens::Tokens;
 use crate::otlp::append::{put_attribute, put_strings};
 use crate::otlp::keys::{KeyTable, Picked};
 use crate::otlp::value::AnyValue;
+use crate::pricing::{Assumptions, Attodollars, Cost, Priced, Status};
 
 /// What is known of one span.
 #[derive(Clone, Copy, Debug, Default)]

@@ -10,10 +10,10 @@ use super::*;
 use crate::flow::{Reason, Session, SessionKey, Turn, TurnRoot, Verdict};
 use crate::genai::account::Account;
 use crate::genai::conventions::Conventions;
-use crate::genai::price::BookFile;
 use crate::log::{Log, RecordKind};
 use crate::otlp::span::{STATUS_ERROR, SpanId, TraceId};
 use crate::otlp::walk::walk;
+use crate::pricing::BookFile;
 
 const BOOK: &str = r#"{"m": {"litellm_provider": "openai", "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-05,
     "cache_read_input_token_cost": 1e-07, "input_cost_per_token_batches": 5e-07}}"#;

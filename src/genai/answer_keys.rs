@@ -1,10 +1,11 @@
 //! Which answer of a model a span tells of: all that is asked of a span that may tell of the same call as that of a model
 //! SDK does. Nothing is allocated, and little is read: it is asked of every span as soon as there is such an SDK.
 
-use super::conventions::{Conventions, Field, Glob, Place, Source};
+use super::conventions::{Conventions, Field, Place, Source};
 use super::facts::Operation;
 use super::glance::Glance;
 use super::json_scan::{self, Json};
+use crate::glob::Glob;
 use crate::otlp::keys::{Group, KeyTable, Slot};
 use crate::otlp::walk::Visit;
 

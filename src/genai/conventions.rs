@@ -2,17 +2,16 @@
 
 mod agree;
 mod fields;
-mod glob;
 mod load;
 mod parse;
 mod source;
 
 use crate::config::{Problems, tree};
+use crate::glob::Glob;
 
 use super::facts::{FinishReason, Operation};
 use super::stream::Outcome;
 
-pub use glob::Glob;
 pub use source::{Field, InputCounts, Kind, Place, Source, Unit, When};
 
 /// The table.

@@ -2,10 +2,10 @@
 //! calls when it is done.
 
 use super::account::OutcomeSource;
-use super::conventions::Glob;
 use super::facts::Facts;
 use super::json_scan::{self, Json};
 use crate::config;
+use crate::glob::Glob;
 use crate::otlp::keys::{KeyTable, Slot};
 use crate::otlp::value::AnyValue;
 use crate::otlp::walk::Visit;

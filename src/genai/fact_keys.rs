@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::account::{Ceiling, Share};
-use super::conventions::{Conventions, Field, Glob, InputCounts, Producer};
+use super::conventions::{Conventions, Field, InputCounts, Producer};
 use super::errors::{self, ErrorMeanings, ErrorTypes};
 use super::facts::{Facts, FinishReason, Operation, Prompt, PromptVersion, Tool};
 use super::gathered::{Found, Gathered};
@@ -16,6 +16,7 @@ use super::sources::{EVIDENCE, Sources};
 use super::spent::Spent;
 use super::stream::{Ending, Evidence, Outcome};
 use super::tokens::{Tokens, Told};
+use crate::glob::Glob;
 use crate::otlp::keys::{KeyTable, Slot};
 use crate::otlp::span::STATUS_ERROR;
 use crate::otlp::value::AnyValue;

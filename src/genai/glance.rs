@@ -2,11 +2,12 @@
 
 use super::account::{Arguments, Ceiling, Share, at_least};
 use super::coerce;
-use super::conventions::{Field, Glob, Kind};
+use super::conventions::{Field, Kind};
 use super::facts::{FinishReason, Operation};
 use super::gather::MAX_NOTHING;
 use super::sight::First;
 use super::sources::Sources;
+use crate::glob::Glob;
 use crate::otlp::keys::Slot;
 use crate::otlp::span::STATUS_ERROR;
 use crate::otlp::value::AnyValue;

@@ -12,7 +12,6 @@
 //! - [`session_keys`]: which attributes name a session, compiled in the same way
 //! - [`ends`]: what says how a session ended
 //! - [`json_scan`]: a value out of JSON or a Python repr in a string, tolerantly
-//! - [`price`]: what a call of a model costs
 //! - [`account`]: what a session's spans told, each call counted and billed once, and what that comes to
 //! - [`usage`]: from what a span says to what it costs
 
@@ -25,7 +24,6 @@ pub mod facts;
 pub mod glance;
 pub mod json_scan;
 pub mod names;
-pub mod price;
 pub mod session_keys;
 pub mod spent;
 pub mod stream;

@@ -2,9 +2,10 @@
 
 use memchr::memchr;
 
-use super::conventions::{Conventions, Glob};
-use super::price::named_by_arn;
+use super::conventions::Conventions;
 use super::words::Words;
+use crate::glob::Glob;
+use crate::pricing::named_by_arn;
 
 /// The words for providers, models and regions.
 #[derive(Clone, Debug, Default)]

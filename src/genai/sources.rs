@@ -1,11 +1,12 @@
 //! The sources of all fields, compiled: which to ask for a slot, and when.
 
-use super::conventions::{Conventions, Field, Glob, Kind, Place, Source};
+use super::conventions::{Conventions, Field, Kind, Place, Source};
 use super::facts::{FinishReason, Operation};
 use super::gathered::Found;
 use super::json_scan::{At, Paths};
 use super::sight::{INPUT, MONEY, OF_MODEL, OUTPUT, Sight};
 use super::words::Words;
+use crate::glob::Glob;
 use crate::otlp::event::EventNames;
 use crate::otlp::keys::{Group, KeyTable, Slot};
 use crate::otlp::value::AnyValue;

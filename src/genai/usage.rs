@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::facts::{Facts, Operation};
-use super::price::{Assumptions, Attodollars, Cost, Inclusive, PriceBook, Priced, Source, Status, Tokens, Usage};
 use super::tokens;
 use crate::otlp::span::SpanView;
+use crate::pricing::{Assumptions, Attodollars, Cost, Inclusive, PriceBook, Priced, Source, Status, Tokens, Usage};
 
 impl<'a> Facts<'a> {
     /// What the price book wants to know of the call.
@@ -117,7 +117,7 @@ fn reported<'b>(facts: &Facts<'_>) -> Option<Priced<'b>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::genai::price::BookFile;
+    use crate::pricing::BookFile;
 
     const ROWS: &str = r#"{"m": {"litellm_provider": "openai", "input_cost_per_token": 1e-06,
         "output_cost_per_token": 1e-05, "input_cost_per_audio_token": 1e-04, "cache_read_input_token_cost": 1e-07},

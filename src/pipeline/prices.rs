@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::genai::price::{PriceBook, Prices, Reload};
+use crate::pricing::{PriceBook, Prices, Reload};
 
 /// Looks every `period` (zero for never), and whenever it is `asked`, and tells what came of it.
 pub(super) async fn watch(prices: Arc<Prices>, period: Duration, asked: Arc<Notify>) {

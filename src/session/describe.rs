@@ -11,13 +11,13 @@ use crate::genai::answer_keys::AnswerKeys;
 use crate::genai::conventions::Conventions;
 use crate::genai::ends::Ends;
 use crate::genai::fact_keys::FactKeys;
-use crate::genai::price::{PriceBook, Prices};
 use crate::genai::session_keys::SessionKeys;
 use crate::otlp::keys::KeyTable;
 use crate::otlp::revisit::Revisit;
 use crate::otlp::span::STATUS_ERROR;
 use crate::otlp::tracestate;
 use crate::otlp::walk::Visit;
+use crate::pricing::{PriceBook, Prices};
 
 /// What spans are read by: compiled once, shared by all threads.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use crate::clock::{Nanos, nanos};
 use crate::config;
 use crate::flow::{Answer, Reason, Session, SessionKey, SpanRef, Turn};
 use crate::genai::account::{Account, Frame};
-use crate::genai::conventions::Glob;
+use crate::glob::Glob;
 use crate::otlp::probability::{hash_randomness, trace_randomness};
 use crate::otlp::span::TraceId;
 

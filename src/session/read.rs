@@ -10,10 +10,10 @@ use super::held::Held;
 use super::open::Open;
 use crate::genai::account::{Account, Call, NO_NAME, NameKind, Pair};
 use crate::genai::facts::{Facts, PromptVersion};
-use crate::genai::price::PriceBook;
 use crate::genai::usage;
 use crate::otlp::revisit::Revisit;
 use crate::otlp::walk::Visit;
+use crate::pricing::PriceBook;
 
 /// What spans are read by.
 struct Reading<'r> {

@@ -4,11 +4,11 @@ use super::describe::Lens;
 use crate::genai::account::{Call, Ceiling, Share};
 use crate::genai::facts::Facts;
 use crate::genai::glance::Glance;
-use crate::genai::price::PriceBook;
 use crate::genai::spent::Spent;
 use crate::genai::usage;
 use crate::otlp::span::STATUS_ERROR;
 use crate::otlp::walk::Visit;
+use crate::pricing::PriceBook;
 
 // === impl Lens ===
 

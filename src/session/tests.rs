@@ -21,9 +21,9 @@ use crate::config;
 use crate::expr::Asks;
 use crate::flow::{Kept, Reason, Receipt, Session, Verdict};
 use crate::genai::conventions::Conventions;
-use crate::genai::price::{PriceBook, Prices};
 use crate::log::{Log, RecordKind};
 use crate::observe::ledger::{Ledger, ShardCounts};
+use crate::pricing::{PriceBook, Prices};
 
 mod account;
 mod answers;

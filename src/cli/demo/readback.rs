@@ -6,12 +6,12 @@ use std::io::{BufRead, BufReader};
 
 use crate::cli::show::row::{Row, Shown};
 use crate::cli::show::told::{Around, Told};
-use crate::genai::price::PriceBook;
 use crate::genai::stream::Outcome;
 use crate::otlp::json::from_json;
 use crate::otlp::span::{SpanView, TraceId};
 use crate::otlp::value::AnyValue;
 use crate::otlp::walk::walk;
+use crate::pricing::PriceBook;
 use crate::session::Lens;
 
 /// All that was exported.

@@ -6,8 +6,8 @@ use crate::cli::show::row::{Row, Shown};
 use crate::cli::show::told::{Around, Told};
 use crate::flow::{Kept, Session};
 use crate::genai::account::Call;
-use crate::genai::price::{Attodollars, PriceBook};
 use crate::otlp::revisit::Revisit;
+use crate::pricing::{Attodollars, PriceBook};
 use crate::session::Lens;
 
 /// A session with its spans.

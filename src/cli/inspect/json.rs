@@ -7,7 +7,7 @@ use crate::cli::show::row::Row;
 use crate::cli::show::told::Told;
 use crate::expr::fields::SESSION;
 use crate::expr::{self, IdText};
-use crate::genai::price::Attodollars;
+use crate::pricing::Attodollars;
 
 // === impl Inspected ===
 

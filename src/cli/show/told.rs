@@ -3,11 +3,11 @@
 use super::paint::{Paint, number, time, usd};
 use crate::genai::account::{Billing, Call};
 use crate::genai::facts::{Facts, FinishReason, Operation};
-use crate::genai::price::{Attodollars, PriceBook, Priced, Status};
 use crate::genai::stream::Outcome;
 use crate::genai::tokens::Tokens;
 use crate::genai::usage;
 use crate::otlp::span::SpanView;
+use crate::pricing::{Attodollars, PriceBook, Priced, Status};
 
 /// What a span says. A text that was not said is empty.
 #[derive(Clone, Debug, Default)]

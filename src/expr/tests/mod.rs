@@ -17,9 +17,9 @@ use prost::Message;
 use super::*;
 use crate::flow::{SessionKey, Turn, TurnRoot};
 use crate::genai::account::{Account, Named, OutcomeSource, Sums, TokenSums, ToolCount};
-use crate::genai::price::Attodollars;
 use crate::genai::stream::Outcome;
 use crate::otlp::span::TraceId;
+use crate::pricing::Attodollars;
 
 /// A session of two turns, the second of which failed.
 fn session() -> Session {

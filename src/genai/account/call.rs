@@ -1,9 +1,9 @@
 //! What is kept of a span that speaks of models until its session is judged: of fixed size, texts as hashes.
 
 use crate::genai::facts::{FinishReason, Operation};
-use crate::genai::price::{Attodollars, Priced, Source, Status};
 use crate::genai::stream::Outcome;
 use crate::genai::tokens::Tokens;
+use crate::pricing::{Attodollars, Priced, Source, Status};
 
 /// One span of a session that speaks of models, of tools or of money. 128 bytes: one is kept for each.
 #[derive(Clone, Copy, Debug, Default)]

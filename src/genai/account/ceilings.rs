@@ -5,8 +5,8 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::call::Call;
-use crate::genai::price::Most;
 use crate::genai::stream::{Ending, Outcome};
+use crate::pricing::Most;
 
 /// A sum that has a ceiling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

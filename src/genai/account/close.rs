@@ -11,8 +11,8 @@ use super::same::Events;
 use super::sums::{Named, OutcomeSource, Sums};
 use super::{Account, Frame, Kin, NameKind, tools};
 use crate::genai::facts::{FinishReason, Operation};
-use crate::genai::price::Attodollars;
 use crate::genai::stream::Outcome;
+use crate::pricing::Attodollars;
 
 // === impl Account ===
 

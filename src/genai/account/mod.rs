@@ -94,7 +94,7 @@ pub struct Frame<'a> {
     /// Status of the last turn's root: `ok` or `error`, where it has one.
     pub root_status: Option<&'static str>,
     /// Tools whose calls cannot be undone.
-    pub irreversible: &'a [super::conventions::Glob],
+    pub irreversible: &'a [crate::glob::Glob],
 }
 
 /// Most names of one kind that a session keeps. Of tools it keeps all: their calls are counted by them.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::genai::price::Attodollars;
 use crate::genai::stream::Outcome;
+use crate::pricing::Attodollars;
 
 /// The sums over a session's calls, each call counted once however many spans tell of it.
 #[derive(Clone, Debug, Default)]

@@ -1,13 +1,13 @@
 //! The table out of its YAML tree, every mistake with its place.
 
 use super::fields::fields;
-use super::glob::Glob;
 use super::{Conventions, ErrorWords, IdSource, Producer, Providers, Silence, Streams};
 use crate::config::Problems;
 use crate::config::section::{Section, item, join, suggest};
 use crate::config::tree::{Node, Scalar, Value};
 use crate::genai::facts::{FinishReason, Operation};
 use crate::genai::stream::Outcome;
+use crate::glob::Glob;
 use crate::otlp::keys::MAX_KEY;
 
 /// The table, and whether it is to be put in front of the embedded one.

@@ -1,7 +1,7 @@
 //! Where one field of a span's facts may stand.
 
-use super::glob::Glob;
 use crate::genai::facts::Operation;
+use crate::glob::Glob;
 
 /// One place where a field may stand, and when it counts.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,10 +5,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::clock::Clock;
-use crate::genai::price::{PriceBook, Prices};
 use crate::log::{Log, LogUsage};
 use crate::observe::ledger::Ledger;
 use crate::observe::pressure::{Pressure, Reading};
+use crate::pricing::{PriceBook, Prices};
 
 const STARTED: Nanos = 1_700_000_000 * SECOND;
 

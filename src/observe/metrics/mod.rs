@@ -19,8 +19,8 @@ use super::ledger::{LaneCounts, Ledger, ShardCounts, Spans, Verdicts};
 use super::machine;
 use super::pressure::Pressure;
 use crate::clock::{Clock, Nanos};
-use crate::genai::price::{PriceBook, Prices, Source};
 use crate::log::{Log, LogUsage};
+use crate::pricing::{PriceBook, Prices, Source};
 use table::{METRICS, Metric};
 
 /// In front of every name.

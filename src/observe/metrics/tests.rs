@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use super::*;
 use crate::clock::SECOND;
 use crate::flow::Reason;
-use crate::genai::price::BookFile;
+use crate::pricing::BookFile;
 
 /// A sample as a scraper sees it: its name, its labels and its value.
 #[derive(Debug, PartialEq)]

@@ -221,7 +221,7 @@ fn a_call_that_is_priced_by_the_second_costs_no_more_than_its_ceiling() {
     let of_model = rule("gpu", "gen_ai.provider.name: vllm", "per_second: 0.5");
     let of_tool = rule("search", "gen_ai.tool.name: search", "per_call: 0.25");
     std::fs::write(&path, format!("spans:\n{of_model}{of_tool}")).unwrap();
-    let book = PriceBook::load(&[crate::genai::price::BookFile::File(path)]).unwrap();
+    let book = PriceBook::load(&[crate::pricing::BookFile::File(path)]).unwrap();
     let mut asks = Asks::default();
     asks.from(Ceiling::Cost, 0.1);
     let log = Log::with_segments(256 << 20, 1 << 20, 4);

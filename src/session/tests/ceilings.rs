@@ -7,7 +7,7 @@ use super::*;
 use crate::expr::fields::{Needs, SESSION};
 use crate::expr::{IdText, Value};
 use crate::genai::account::Ceiling;
-use crate::genai::price::{BookFile, Source};
+use crate::pricing::{BookFile, Source};
 
 /// Rules that ask for every ceiling, whatever it is.
 fn of_every_ceiling() -> Asks {

@@ -7,7 +7,7 @@ use super::account::{chat, send};
 use super::*;
 use crate::config::Sourced;
 use crate::genai::account::Ceiling;
-use crate::genai::price::Reload;
+use crate::pricing::Reload;
 
 /// A book of one model at that price for a token of input.
 fn write(path: &Path, price: &str) {

@@ -7,10 +7,10 @@ mod hostile;
 use std::sync::Arc;
 
 use super::*;
-use crate::genai::conventions::Glob;
 use crate::genai::facts::{FinishReason, Operation};
-use crate::genai::price::{Attodollars, Status};
 use crate::genai::stream::Outcome;
+use crate::glob::Glob;
+use crate::pricing::{Attodollars, Status};
 
 /// Nanoseconds in a millisecond.
 const MS: u64 = 1_000_000;

@@ -21,7 +21,7 @@ use super::overrides::effective_from;
 use crate::clock::{self, Nanos};
 use crate::config::section::Section;
 use crate::config::tree::{Node, Value};
-use crate::genai::conventions::Glob;
+use crate::glob::Glob;
 use crate::otlp::keys::MAX_KEY;
 use crate::otlp::value::AnyValue;
 

@@ -38,7 +38,7 @@ pub(crate) use calendar::moment;
 pub use litellm::Unpriced;
 pub use load::{BookFile, LEAST_PERCENT};
 pub use most::Most;
-pub(super) use names::named_by_arn;
+pub use names::named_by_arn;
 pub use nouns::{Assumptions, Cost, Inclusive, Match, Priced, Source, Status, Tokens, Usage};
 pub use prices::{Prices, Reload};
 pub use snapshot::DATE as SNAPSHOT_DATE;

@@ -19,7 +19,7 @@ use crate::clock::Nanos;
 use crate::config::section::{Section, item, suggest};
 use crate::config::tree::{Entry, Node, Value};
 use crate::config::{Problems, tree};
-use crate::genai::conventions::Glob;
+use crate::glob::Glob;
 
 /// The files, in their order.
 #[derive(Debug, Default)]

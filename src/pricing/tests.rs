@@ -36,7 +36,7 @@ fn usd(usage: &Usage<'_>) -> String {
 #[test]
 fn the_embedded_books_are_the_published_files() {
     let [litellm, genai] = BOOK.editions() else { panic!() };
-    let readme = include_str!("../../../config/prices/README.md");
+    let readme = include_str!("../../config/prices/README.md");
     for edition in [litellm, genai] {
         assert!(readme.contains(edition.sha256()), "{} {}", edition.name(), edition.sha256());
     }

@@ -4,8 +4,8 @@
 use super::nouns::Source;
 
 /// The files, compressed with zstd.
-const LITELLM: &[u8] = include_bytes!("../../../config/prices/litellm-1.109.1.json.zst");
-const GENAI: &[u8] = include_bytes!("../../../config/prices/genai-prices-0.2.3.json.zst");
+const LITELLM: &[u8] = include_bytes!("../../config/prices/litellm-1.109.1.json.zst");
+const GENAI: &[u8] = include_bytes!("../../config/prices/genai-prices-0.2.3.json.zst");
 
 /// The day up to which their prices are, at least.
 pub const DATE: &str = "2026-11-20";

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::genai::price::{Status, Tokens, Usage};
+use crate::pricing::{Status, Tokens, Usage};
 
 /// A directory with files of prices.
 struct Files(tempfile::TempDir);

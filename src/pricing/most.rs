@@ -82,7 +82,7 @@ impl Most {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::genai::price::{BookFile, Source, Tokens};
+    use crate::pricing::{BookFile, Source, Tokens};
 
     /// Providers and models of a book.
     fn names(book: &PriceBook) -> Vec<(String, String)> {

@@ -95,7 +95,7 @@ fn without_provider<'a>(model: &'a str, provider: &Provider) -> &'a str {
 
 /// The model that an ARN of Bedrock's ends with. Other resources, as application inference profiles, end with an id of the
 /// account's, which tells nothing of the model even where it looks like one.
-pub(in super::super) fn named_by_arn(arn: &str) -> Option<&str> {
+pub fn named_by_arn(arn: &str) -> Option<&str> {
     [":inference-profile/", ":foundation-model/"].iter().find_map(|kind| arn.split_once(kind)).map(|(_, name)| name)
 }
 
