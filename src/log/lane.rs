@@ -146,6 +146,12 @@ impl Log {
         self.pool.unmap(usize::try_from(bytes).unwrap_or(usize::MAX));
     }
 
+    /// Gives a segment back to the system that was free for five minutes, if there is one. To be called periodically; one
+    /// call gives back at most one.
+    pub fn give_back_idle(&self, now: Nanos) {
+        self.pool.unmap_idle(now);
+    }
+
     fn append_large<E>(
         &self,
         kind: RecordKind,

@@ -1,12 +1,19 @@
 //! The pool: segments that wait to be written, and the count of all bytes that the log holds.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use memmap2::{Advice, MmapMut, MmapOptions};
 
+use crate::clock::{Nanos, SECOND};
+
 /// How many faulted-in segments wait ahead of the lanes, so that no request pays for page faults.
 const AHEAD: usize = 2;
+
+/// How long a free segment stays mapped without being used. Long enough for the troughs of a load that comes in waves,
+/// because mapping the segment again costs a page fault per page.
+const IDLE: Nanos = 300 * SECOND;
 
 /// Where lanes take segments from and where they return to. Shared by all; touched once a segment, not once a request.
 pub(crate) struct Pool {
@@ -22,11 +29,19 @@ pub(crate) struct Pool {
 }
 
 struct State {
-    /// Faulted in and ready.
-    ready: Vec<MmapMut>,
+    /// Free segments, faulted in, the least recently used at the front. They are taken from the back: those are still in
+    /// the caches, and what the load does not need any more ages at the front.
+    ready: VecDeque<Free>,
     /// Bytes mapped: ready, and in use.
     mapped: usize,
     closed: bool,
+}
+
+/// A free segment.
+struct Free {
+    map: MmapMut,
+    /// The time at which [`Pool::unmap_idle`] first found it free.
+    since: Option<Nanos>,
 }
 
 // === impl Pool ===
@@ -36,7 +51,7 @@ impl Pool {
         Arc::new(Self {
             segment_bytes,
             limit,
-            state: Mutex::new(State { ready: Vec::new(), mapped: 0, closed: false }),
+            state: Mutex::new(State { ready: VecDeque::new(), mapped: 0, closed: false }),
             wanted: Condvar::new(),
             serial: AtomicU64::new(1),
             own: AtomicUsize::new(0),
@@ -48,7 +63,7 @@ impl Pool {
     pub(super) fn prefault(pool: &Weak<Self>) {
         while let Some(this) = pool.upgrade() {
             let mut state = this.lock();
-            while !state.closed && (state.ready.len() >= AHEAD || !this.may_map(&state)) {
+            while !state.closed && !this.lacks_free(&state) {
                 // Wakes now and then only to see whether one-record segments have made room.
                 let wait = this.wanted.wait_timeout(state, std::time::Duration::from_secs(1));
                 state = wait.unwrap_or_else(PoisonError::into_inner).0;
@@ -59,12 +74,10 @@ impl Pool {
             state.mapped += this.segment_bytes;
             drop(state);
             let map = fault_in(this.segment_bytes);
-            let mut state = this.lock();
             match map {
-                Some(map) => state.ready.push(map),
+                Some(map) => this.add_mapped(map),
                 None => {
-                    state.mapped -= this.segment_bytes;
-                    drop(state);
+                    this.lock().mapped -= this.segment_bytes;
                     tracing::error!(bytes = this.segment_bytes, "cannot map memory for a segment");
                     std::thread::sleep(std::time::Duration::from_millis(100));
                 }
@@ -72,10 +85,21 @@ impl Pool {
         }
     }
 
-    /// Memory of a segment, to be given back in the end; `None` when the limit is reached.
+    /// Whether a segment must be mapped ahead of need: fewer than [`AHEAD`] are free, and the limit has room for one.
+    fn lacks_free(&self, state: &State) -> bool {
+        state.ready.len() < AHEAD && self.may_map(state)
+    }
+
+    /// Adds a segment that was mapped ahead of need. Segments that came back meanwhile are taken before it.
+    fn add_mapped(&self, map: MmapMut) {
+        self.lock().ready.push_front(Free { map, since: None });
+    }
+
+    /// Takes the free segment that was used last, or maps one. It must be given back in the end. `None` when the limit is
+    /// reached.
     pub(super) fn take(&self) -> Option<MmapMut> {
         let mut state = self.lock();
-        let map = state.ready.pop();
+        let map = state.ready.pop_back().map(|free| free.map);
         if map.is_none() && !self.may_map(&state) {
             return None;
         }
@@ -130,17 +154,32 @@ impl Pool {
         // What one-record segments took meanwhile is given up here, so that the sum stays under the limit.
         match state.mapped + self.own.load(Ordering::Relaxed) > self.limit {
             true => state.mapped -= self.segment_bytes,
-            false => state.ready.push(map),
+            false => state.ready.push_back(Free { map, since: None }),
         }
     }
 
-    /// Unmaps up to `bytes` of segments that wait to be written, but for those that wait ahead of need.
+    /// Unmaps up to `bytes` of free segments, the least recently used first. [`AHEAD`] of them stay.
     pub(super) fn unmap(&self, bytes: usize) {
         let mut state = self.lock();
         let count = (bytes / self.segment_bytes).min(state.ready.len().saturating_sub(AHEAD));
-        let kept = state.ready.len() - count;
-        let unmapped = state.ready.split_off(kept);
+        let unmapped: Vec<Free> = state.ready.drain(..count).collect();
         state.mapped -= count * self.segment_bytes;
+        drop(state);
+        drop(unmapped);
+    }
+
+    /// Unmaps one free segment that was not used for [`IDLE`], if there is one. [`AHEAD`] of them stay. One a call, so that
+    /// the caller is never held up by the unmapping of gigabytes.
+    pub(super) fn unmap_idle(&self, now: Nanos) {
+        let mut state = self.lock();
+        for free in &mut state.ready {
+            free.since.get_or_insert(now);
+        }
+        let spare = state.ready.len().saturating_sub(AHEAD);
+        let is_idle = |free: &Free| free.since.is_some_and(|since| now.saturating_sub(since) >= IDLE);
+        let idle = state.ready.iter().take(spare).position(is_idle);
+        let Some(unmapped) = idle.and_then(|index| state.ready.remove(index)) else { return };
+        state.mapped -= self.segment_bytes;
         drop(state);
         drop(unmapped);
     }
@@ -192,3 +231,6 @@ fn fault_in(bytes: usize) -> Option<MmapMut> {
     }
     Some(map)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@
 //!    left three points below where it was entered, so that it does not flap.
 //!
 //! Free segments count as free memory. They are given back to the system once the process nears its limit, so that they are;
-//! so is what the allocator keeps, which counts as used.
+//! so is what the allocator keeps, which counts as used. Segments that stay free for minutes are given back in any case.
 //!
 //! The log's own fill counts as well as the process's: the log has a part of the limit only, and is full long before the
 //! process is.
@@ -121,6 +121,7 @@ pub async fn watch(pressure: Arc<Pressure>, ledger: Arc<Ledger>, log: Arc<Log>, 
         let level = pressure.sample(&reading);
         let excess = pressure.resident_excess(&reading);
         log.give_back(excess.min(reading.log.free));
+        log.give_back_idle(clock.now());
         if excess > 0 && collect.admit(clock.now()).is_some() {
             allocator::give_back();
         }

@@ -172,6 +172,17 @@ mod tests {
         assert!(Parts::default().into_bytes().is_empty());
     }
 
+    #[test]
+    fn frames_are_held_where_they_were_read_until_the_one_copy_into_the_log() {
+        let frames: Vec<Bytes> = (0..50).map(|_| Bytes::from(vec![7; 16 << 10])).collect();
+        let mut parts = Parts::default();
+        frames.iter().cloned().for_each(|frame| parts.push(frame));
+        parts.push(Bytes::from_static(&[7; OWN_PART]));
+        let addresses = |parts: &[Bytes]| parts.iter().map(|part| part.as_ptr()).collect::<Vec<_>>();
+        assert_eq!(addresses(&parts.parts[..50]), addresses(&frames));
+        assert_eq!((parts.parts.len(), parts.tail.capacity()), (51, 0));
+    }
+
     #[tokio::test]
     async fn a_body_that_stands_still_is_ended() {
         let mut source = Source::new(Still, Pace { stall: Duration::from_millis(20), rate: 1 });

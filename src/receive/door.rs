@@ -11,11 +11,11 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use http_body::Body;
 
-use super::Intake;
 use super::admission::{Admission, Permit};
 use super::body::{Pace, Parts, Source};
 use super::framing;
 use super::inflate::{Encoding, InflateError, first_capacity, inflate, next_capacity};
+use super::intake::Intake;
 use super::json;
 use super::outcome::Outcome;
 use crate::flow::{Receipt, Signal};

@@ -2,7 +2,8 @@
 //!
 //! The life of a request:
 //!
-//! 1. A connection is accepted and spoken to by hyper ([`serve`]), through TLS where configured ([`tls`]).
+//! 1. A connection is accepted and spoken to by hyper ([`serve`]), through TLS where configured ([`tls`]);
+//!    its bytes are read in large pieces ([`read_ahead`]).
 //! 2. Headers are checked; while the process is starting, stopping or short of memory it is refused here ([`door`]).
 //! 3. Its claimed size is admitted ([`admission`]), then its body is read at a pace that it must keep ([`body`]).
 //! 4. The body is inflated straight into the log ([`inflate`]); JSON is converted first ([`json`]).
@@ -19,8 +20,10 @@ mod framing;
 mod grpc;
 mod http;
 mod inflate;
+mod intake;
 mod json;
 mod outcome;
+mod read_ahead;
 mod reply;
 mod serve;
 mod tls;
@@ -30,7 +33,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -39,46 +41,15 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
+pub use intake::{Carries, Intake};
 pub use tls::TlsError;
 
-use crate::clock::Clock;
 use crate::config;
-use crate::flow::{Receipt, Signal};
-use crate::log::{Log, Record};
 use crate::observe::ledger::{Ledger, Transport};
 use admission::Admission;
 use body::Pace;
 use door::Door;
 use serve::Manner;
-
-/// What the receivers are given by the pipeline.
-pub struct Intake {
-    /// Where traces are written.
-    pub log: Arc<Log>,
-    /// When they arrive.
-    pub clock: Clock,
-    /// Where requests are counted. Requests are refused for as long as it is not ready.
-    pub ledger: Arc<Ledger>,
-    /// Takes a request of traces in; runs on the connection's thread.
-    pub take: Arc<dyn Fn(Record) -> Receipt + Send + Sync>,
-    /// Takes a request of logs or metrics in: protobuf, inflated, not looked into.
-    pub pass: Arc<dyn Fn(Signal, Bytes) -> Receipt + Send + Sync>,
-    /// The signals beside traces that have an exporter.
-    pub carries: Carries,
-    /// Whether memory is so short that nothing new may be read.
-    pub shut: Arc<dyn Fn() -> bool + Send + Sync>,
-    /// Most bytes of requests being read and inflated at once, over all connections.
-    pub in_flight_limit: u64,
-}
-
-/// The signals beside traces that have an exporter; the others are answered as unknown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Carries {
-    /// Logs.
-    pub logs: bool,
-    /// Metrics.
-    pub metrics: bool,
-}
 
 /// The listeners that are up.
 pub struct Receivers {

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::read_ahead::ReadAhead;
 use crate::config::Keepalive;
 
 /// Windows of HTTP/2: a request of a megabyte comes in one round trip, and a connection has room for a few.
@@ -132,6 +133,7 @@ async fn greet<F, R, B>(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
+    let stream = ReadAhead::new(stream);
     let Some(tls) = &manner.tls else { return converse(TokioIo::new(stream), &manner, stop, answer).await };
     match timeout(manner.greeting, tls.accept(stream)).await {
         Ok(Ok(stream)) => converse(TokioIo::new(stream), &manner, stop, answer).await,

@@ -9,7 +9,12 @@ mod tls;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
+use bytes::Bytes;
+
 use super::*;
+use crate::clock::Clock;
+use crate::flow::{Receipt, Signal};
+use crate::log::Log;
 
 /// A door that is up, and what went through it.
 pub(super) struct Up {
