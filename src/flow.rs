@@ -7,11 +7,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::clock::Nanos;
-use crate::genai::account::Share;
+use crate::genai::calls::Call;
+use crate::genai::vocabulary::OutcomeSource;
+use crate::intern::Name;
 use crate::log::{Record, Segment};
 use crate::otlp::join::Piece;
 use crate::otlp::span::{SpanId, TraceId};
-use crate::otlp::walk::{Place, Range};
+use crate::otlp::walk::{Header, Place, Range};
+use crate::pricing::PriceBook;
 
 mod session;
 
@@ -62,10 +65,16 @@ pub struct Arrival {
     pub record: Record,
     /// When it arrived.
     pub arrived: Nanos,
+    /// Resources and scopes of the request, with offsets in its segment.
+    pub headers: Arc<[Header]>,
     /// Its traces on this shard, each with its spans' place in `spans`.
     pub traces: Vec<ArrivedTrace>,
     /// Their spans, trace by trace.
     pub spans: Vec<ArrivedSpan>,
+    /// Records of those spans that have something to record; see [`ArrivedSpan::call`].
+    pub calls: Vec<Call>,
+    /// The prices that the records were made with.
+    pub book: Arc<PriceBook>,
 }
 
 /// One trace of an [`Arrival`].
@@ -109,18 +118,18 @@ pub struct ArrivedSpan {
     pub end: u64,
     /// `status.code` as on the wire.
     pub status: u32,
-    /// The parent is in another process, as its sender says.
-    pub remote_parent: bool,
-    /// It says that its session is over.
+    /// Index of its record among those of the arrival, or [`ArrivedSpan::NO_CALL`].
+    pub call: u32,
+    /// Whether it says that its session is over.
     pub ends_session: bool,
-    /// What it adds to the ceilings of its session.
-    pub share: Share,
+    /// The outcome of its session that it reports.
+    pub outcome: Option<(OutcomeSource, Name)>,
     /// Its name.
     pub name: Text,
     /// `service.name` of its resource.
-    pub service: Text,
+    pub service: Name,
     /// `error.type`, or the type of its exception.
-    pub error_type: Text,
+    pub error_type: Name,
     /// `ot=rv` of its tracestate, 56 bits, or `u64::MAX` where there is none.
     pub incoming_rv: u64,
 }
@@ -134,7 +143,7 @@ pub struct Text {
     pub len: u32,
 }
 
-/// All that is held of a span beside its bytes in the log: 56 bytes.
+/// All that is held of a span beside its bytes in the log and its record: 48 bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct SpanRef {
     /// `span_id`
@@ -143,20 +152,18 @@ pub struct SpanRef {
     pub parent_id: SpanId,
     /// Which of the session's turns it belongs to.
     pub turn: u32,
-    /// Which of the segments held beside it has its bytes.
+    /// Index of the segment that has its bytes, among those held beside it.
     pub segment: u32,
-    /// Offset of its `resource_spans` field, at the tag, in the segment.
-    pub resource_spans: u32,
-    /// Offset of its `scope_spans` field, at the tag, in the segment.
-    pub scope_spans: u32,
+    /// Index of its resource and scope, among the headers held beside it.
+    pub header: u32,
     /// Offset of its `Span` message, behind tag and length, in the segment.
     pub start: u32,
     /// Length of its `Span` message.
     pub len: u32,
-    /// [`Place::headers_first`]
-    pub headers_first: bool,
-    /// `status.code` is ERROR.
+    /// Whether `status.code` is ERROR.
     pub failed: bool,
+    /// Whether its parent is in another process, according to its sender.
+    pub remote_parent: bool,
     /// The span predicates of the rules that it meets, one bit each.
     pub predicates: u64,
 }
@@ -172,8 +179,10 @@ pub struct Kept {
     pub verdict: Arc<Verdict>,
     /// The spans.
     pub spans: Vec<SpanRef>,
-    /// The segments that `SpanRef::segment` counts.
+    /// The segments to which [`SpanRef::segment`] refers.
     pub segments: Vec<Arc<Segment>>,
+    /// The resources and scopes to which [`SpanRef::header`] refers.
+    pub headers: Vec<Header>,
     /// Bytes of the spans as received.
     pub bytes: u64,
 }
@@ -196,33 +205,44 @@ impl Receipt {
     pub const ALL: Self = Self::Accepted { accepted: 0, refused: 0, refused_bytes: 0, reason: None };
 }
 
+// === impl ArrivedTrace ===
+
+impl ArrivedTrace {
+    /// A trace that moves to another session. What it links to moves with its turn.
+    pub fn of_moved(trace_id: TraceId, key: SessionKey, version: u32, spans: u32) -> Self {
+        Self { trace_id, key, rank: 0, version, spans, links: Vec::new(), answer: None }
+    }
+}
+
 // === impl ArrivedSpan ===
 
 impl ArrivedSpan {
-    /// A place for a span.
+    /// Stands for no record.
+    pub const NO_CALL: u32 = u32::MAX;
+
+    /// A placeholder.
     pub const EMPTY: Self = Self {
         span: SpanRef {
             span_id: SpanId([0; 8]),
             parent_id: SpanId([0; 8]),
             turn: 0,
             segment: 0,
-            resource_spans: 0,
-            scope_spans: 0,
+            header: 0,
             start: 0,
             len: 0,
-            headers_first: false,
             failed: false,
+            remote_parent: false,
             predicates: 0,
         },
         start: 0,
         end: 0,
         status: 0,
-        remote_parent: false,
+        call: Self::NO_CALL,
         ends_session: false,
-        share: Share::NOTHING,
+        outcome: None,
         name: Text { start: 0, len: 0 },
-        service: Text { start: 0, len: 0 },
-        error_type: Text { start: 0, len: 0 },
+        service: Name::NONE,
+        error_type: Name::NONE,
         incoming_rv: u64::MAX,
     };
 }
@@ -230,28 +250,13 @@ impl ArrivedSpan {
 // === impl SpanRef ===
 
 impl SpanRef {
-    /// Where the span stands in its segment.
-    pub fn place(&self) -> Place {
-        let at = |start| Range { start, len: 0 };
-        Place {
-            resource_spans: at(self.resource_spans),
-            scope_spans: at(self.scope_spans),
-            span: Range { start: self.start, len: self.len },
-            headers_first: self.headers_first,
-        }
+    /// The location of the span in its segment. `header` is its own.
+    pub fn place(&self, header: Header) -> Place {
+        Place { header, span: Range { start: self.start, len: self.len } }
     }
 
-    /// The span as a piece to be joined, as it is.
-    pub fn piece(self, segment: &[u8]) -> Piece<'_> {
-        Piece {
-            segment,
-            resource_spans: self.resource_spans,
-            scope_spans: self.scope_spans,
-            start: self.start,
-            len: self.len,
-            headers_first: self.headers_first,
-            append: &[],
-            without: &[],
-        }
+    /// The span as a piece to be joined, unchanged. `header` is its own.
+    pub fn piece(self, segment: &[u8], header: Header) -> Piece<'_> {
+        Piece { segment, header, start: self.start, len: self.len, append: &[], without: &[] }
     }
 }

@@ -23,6 +23,9 @@ pub mod clock;
 /// The OTLP wire format over bytes; knows nothing of sessions.
 pub mod otlp;
 
+/// Names that spans repeat, each kept once.
+pub mod intern;
+
 /// Patterns with `*` in them: scopes, hosts, names of models and of tools.
 pub mod glob;
 

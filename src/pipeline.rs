@@ -135,7 +135,7 @@ impl Pipeline {
 
         let exporters = Exporters::start(&exporters, &ledger, runtime.handle()).map_err(error)?;
         let enricher =
-            Enricher::new(&config.enrich, parcel_bytes(&config), lens.keys.clone(), lens.fact_keys.clone(), prices);
+            Enricher::new(&config.enrich, parcel_bytes(&config), lens.keys.clone(), lens.calls.clone(), prices);
         let enricher = Arc::new(enricher);
         let writers = Writers::start(cores.div_ceil(2), &enricher, &exporters).map_err(error)?;
         let outlets = outlets(rules, writers.sender.clone(), &shared, shards as u64);

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use support::spans::{Made, request, span, text, texts, value};
 use support::{backend, client, sieve};
 use tailsieve::config;
-use tailsieve::genai::session_keys::Candidate;
+use tailsieve::genai::extract::session_id::Candidate;
 use tailsieve::otlp::probability::hash_randomness;
 
 const FILE: &str = include_str!("../config/agents.yaml");

@@ -24,10 +24,10 @@ use support::recordings::{self, Scenario};
 use support::spans::attribute;
 use tailsieve::config;
 use tailsieve::flow::{Kept, Receipt, Session, Verdict};
-use tailsieve::genai::account::TokenSums;
+use tailsieve::genai::calls::TokenSums;
 use tailsieve::genai::conventions::Conventions;
-use tailsieve::genai::facts::Operation;
-use tailsieve::genai::stream::Outcome;
+use tailsieve::genai::vocabulary::Operation;
+use tailsieve::genai::vocabulary::Outcome;
 use tailsieve::log::{Log, RecordKind};
 use tailsieve::observe::ledger::Ledger;
 use tailsieve::pricing::{PriceBook, Prices};
@@ -234,7 +234,7 @@ fn truth_of_turn(mode: &str) -> Used {
 fn outcomes(kept: &Kept) -> BTreeMap<String, &'static str> {
     let session = kept.session.as_ref().unwrap();
     let mut last = BTreeMap::new();
-    for call in session.account.calls.iter().filter(|call| call.operation == Operation::Llm && !call.wrapper) {
+    for call in session.calls.iter().filter(|call| call.operation == Operation::Llm && !call.wrapper) {
         let turn = kept.spans[call.span as usize].turn as usize;
         let trace = session.turns[turn].trace_id.to_string();
         let latest = last.entry(trace).or_insert((call.start, call.outcome.name()));

@@ -1,8 +1,17 @@
 //! Every span that comes in goes through the walk and the intake: what they allocate is counted a request and a trace,
 //! never a span or an attribute.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "what a test cannot read fails it")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what a test cannot read fails it"
+)]
 
 mod allocations;
+#[path = "../benches/load/spans.rs"]
+#[allow(dead_code, reason = "the load generator uses all of it")]
+mod spans;
 
 use allocations::ALLOCATIONS;
 use std::sync::Arc;
@@ -26,6 +35,13 @@ use tailsieve::session::mail::{Mail, Message};
 
 /// Requests that are counted: the mail's own blocks come once in so many messages.
 const REQUESTS: u64 = 310;
+
+/// What of the load generator's arguments shapes its requests.
+struct Args {
+    spans: usize,
+    interleaved: usize,
+    session: usize,
+}
 
 struct World {
     intake: Intake,
@@ -60,7 +76,14 @@ impl World {
     }
 
     fn per_body(&self, (traces, spans): (usize, usize), body: &[u8]) -> f64 {
-        let mut counted = 0;
+        let (allocations, arrived) = self.per_arrival(body);
+        assert_eq!(arrived, (traces, traces * spans));
+        allocations
+    }
+
+    /// Allocations of taking `body` in, on average, once its traces are known; and how many traces and spans it has.
+    fn per_arrival(&self, body: &[u8]) -> (f64, (usize, usize)) {
+        let (mut counted, mut arrived) = (0, (0, 0));
         for number in 0..REQUESTS + 10 {
             let fill = |room: &mut [u8]| {
                 room.copy_from_slice(body);
@@ -73,9 +96,9 @@ impl World {
             counted += if number < 10 { 0 } else { ALLOCATIONS.get() - before };
             assert!(matches!(receipt, Receipt::Accepted { refused: 0, .. }), "{receipt:?}");
             let Message::Arrival(arrival) = self.shard.try_recv().unwrap() else { panic!("no arrival") };
-            assert_eq!((arrival.traces.len(), arrival.spans.len()), (traces, traces * spans));
+            arrived = (arrival.traces.len(), arrival.spans.len());
         }
-        counted as f64 / REQUESTS as f64
+        (counted as f64 / REQUESTS as f64, arrived)
     }
 }
 
@@ -118,16 +141,27 @@ fn taking_a_request_in_allocates_nothing_per_span_and_nothing_per_attribute() {
 }
 
 #[test]
+fn taking_the_load_of_the_benchmarks_in_allocates_nothing_per_span() {
+    for form in [spans::Form::Sdk, spans::Form::Collector] {
+        let world = World::new();
+        let templates = spans::templates_of(&Args { spans: 512, interleaved: 16, session: 40 }, form);
+        for template in templates.iter().take(3) {
+            let (allocations, (traces, spans)) = world.per_arrival(&template.body);
+            let said = format!("{allocations} allocations for {spans} spans of {traces} traces");
+            // The rest is the lists of the request, which grow by doubling.
+            assert!(spans > 8 * traces && allocations < 2.0 * traces as f64 + 16.0, "{said}");
+        }
+    }
+}
+
+#[test]
 fn noting_which_trace_tells_of_an_answer_allocates_nothing_per_span() {
     let with_answers = |spans: usize| {
         let mut request = request(8, spans, 2);
         let all = request.resource_spans.iter_mut().flat_map(|it| &mut it.scope_spans).flat_map(|it| &mut it.spans);
         for (number, span) in all.enumerate() {
             span.attributes.push(attribute("gen_ai.request.model".into(), "gpt-4o".into()));
-            match number % 2 {
-                0 => span.attributes.push(attribute("gen_ai.response.id".into(), format!("msg_{number}"))),
-                _ => span.attributes.push(attribute("output.value".into(), format!("{{\"id\": \"msg_{number}\"}}"))),
-            }
+            span.attributes.push(attribute("gen_ai.response.id".into(), format!("msg_{number}")));
         }
         request.encode_to_vec()
     };

@@ -13,16 +13,25 @@ use prost::Message;
 use tailsieve::otlp::append::{put_attribute, put_trace_state};
 use tailsieve::otlp::join::{Joined, Piece, Unjoined, copy_forward, join};
 use tailsieve::otlp::keys::KeyTable;
+use tailsieve::otlp::order::in_order;
 use tailsieve::otlp::value::AnyValue;
-use tailsieve::otlp::walk::walk;
+use tailsieve::otlp::walk::{Header, HeaderFields, Range, walk};
 
 /// A span with all that stands around it.
 type Whole = (ResourceSpans, ScopeSpans, Span);
 
 fn pieces(segment: &[u8]) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
-    walk(segment, &KeyTable::default(), |visit| pieces.push(piece(segment, visit.place))).unwrap();
+    let tally = walk(segment, &KeyTable::default(), |visit| pieces.push(piece(segment, visit.place()))).unwrap();
+    assert_eq!(tally.scattered, 0, "the intake lets no such request through");
     pieces
+}
+
+/// The request as the intake holds it, written oddly.
+fn oddly_in_order(request: &[u8], dice: &mut Dice) -> Vec<u8> {
+    let odd = oddly(request, Kind::Request, dice);
+    let scattered = walk(&odd, &KeyTable::default(), |_| ()).unwrap().scattered > 0;
+    if scattered { in_order(&odd).unwrap() } else { odd }
 }
 
 fn joined(pieces: &[Piece<'_>], max_bytes: usize) -> Vec<Joined> {
@@ -107,7 +116,7 @@ fn recorded_spans_copied_forward_are_found_and_copied_again() {
         let all = pieces(&bytes);
         let kept: Vec<_> = all.iter().rev().step_by(2).copied().collect();
         let copied = copy_forward(&kept);
-        let again: Vec<_> = copied.places.iter().map(|place| piece(&copied.bytes, place.unwrap())).collect();
+        let again: Vec<_> = (0..kept.len()).map(|at| piece(&copied.bytes, copied.place(at).unwrap())).collect();
         for (new, old) in again.iter().zip(&kept) {
             let bytes = |piece: &Piece<'_>| piece.segment[piece.start as usize..][..piece.len as usize].to_vec();
             assert_eq!(bytes(new), bytes(old), "{}", path.display());
@@ -132,14 +141,14 @@ proptest! {
             }
             request.encode_to_vec()
         };
-        let segments: Vec<_> = requests.iter().map(|request| oddly(&good(request), Kind::Request, dice)).collect();
+        let segments: Vec<_> = requests.iter().map(|request| oddly_in_order(&good(request), dice)).collect();
         let segments: Vec<_> = segments.iter().map(Vec::as_slice).collect();
         check_keep_all(&segments, max);
     }
 
     #[test]
     fn what_is_appended_stands_behind_each_span(request in request(), seed in any::<u64>(), text in ".{0,20}") {
-        let bytes = oddly(&request.encode_to_vec(), Kind::Request, &mut Dice(seed));
+        let bytes = oddly_in_order(&request.encode_to_vec(), &mut Dice(seed));
         let mut append = Vec::new();
         put_attribute(&mut append, "added", AnyValue::Str(&text));
         put_trace_state(&mut append, "ot=th:8");
@@ -154,33 +163,56 @@ proptest! {
     }
 
     #[test]
+    fn a_request_put_in_order_is_the_same_request_and_no_longer(request in request(), seed in any::<u64>()) {
+        let odd = oddly(&request.encode_to_vec(), Kind::Request, &mut Dice(seed));
+        let ordered = in_order(&odd).unwrap();
+        prop_assert_eq!(Request::decode(ordered.as_slice()).unwrap(), Request::decode(odd.as_slice()).unwrap());
+        prop_assert!(ordered.len() <= odd.len());
+        prop_assert_eq!(spans([ordered.as_slice()], &[]), spans([odd.as_slice()], &[]));
+        for piece in pieces(&ordered) {
+            prop_assert_eq!((piece.header.resource.back.len, piece.header.scope.back.len), (0, 0));
+        }
+    }
+
+    #[test]
     fn any_offsets_are_joined_or_counted(
         request in request(),
-        offsets in proptest::collection::vec((0..600_u32, 0..600_u32, 0..600_u32, 0..300_u32), 1..20),
+        offsets in proptest::collection::vec(((0..600_u32, 0..99_u32), (0..600_u32, 0..99_u32), 0..600_u32, 0..300_u32), 1..20),
         without in any::<bool>(),
     ) {
         let segment = request.encode_to_vec();
         let keys: &[&str] = if without { &["service.name", ""] } else { &[] };
-        let wild = offsets.iter().map(|(resource_spans, scope_spans, start, len)| Piece {
-            headers_first: start % 2 == 0,
+        let range = |(start, len): (u32, u32)| Range { start, len };
+        // Empty ranges are the likeliest to be taken for a header.
+        let around = |front: (u32, u32), back: (u32, u32)| {
+            let empty = |(start, len): (u32, u32)| (start, if len % 2 == 0 { 0 } else { len });
+            HeaderFields { front: range(empty(front)), back: range(empty(back)) }
+        };
+        let wild = offsets.iter().map(|(one, other, start, len)| Piece {
             segment: &segment,
-            resource_spans: *resource_spans,
-            scope_spans: *scope_spans,
+            header: Header { resource: around(*one, *other), scope: around(*other, *one) },
             start: *start,
             len: *len,
             append: &[],
             without: keys,
         });
-        let near = pieces(&segment).into_iter().zip(&offsets).map(|(piece, offsets)| match offsets.3 % 3 {
-            0 => Piece { start: offsets.2, ..piece },
-            1 => Piece { scope_spans: offsets.1, ..piece },
-            _ => Piece { len: offsets.3, without: keys, ..piece },
+        let near = pieces(&segment).into_iter().zip(&offsets).map(|(piece, offsets)| {
+            let Header { resource, scope } = piece.header;
+            match offsets.3 % 4 {
+                0 => Piece { start: offsets.2, ..piece },
+                1 => Piece { header: Header { resource, scope: around(offsets.0, offsets.1) }, ..piece },
+                2 => Piece { header: Header { resource: around(offsets.0, offsets.1), scope }, ..piece },
+                _ => Piece { len: offsets.3, without: keys, ..piece },
+            }
         });
         let all: Vec<_> = near.chain(wild).collect();
         let mut spans = 0;
-        let unjoined = join(&all, 500, &mut |chunk| spans += chunk.spans);
+        let unjoined = join(&all, 500, &mut |chunk| {
+            spans += chunk.spans;
+            assert!(in_order(&chunk.bytes).is_ok(), "framing holds");
+        });
         prop_assert_eq!(spans + unjoined.spans, all.len() as u64);
         let copied = copy_forward(&all);
-        prop_assert_eq!(copied.places.iter().flatten().count() as u64, spans);
+        prop_assert_eq!(copied.spans.iter().flatten().count() as u64, spans);
     }
 }

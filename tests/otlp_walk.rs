@@ -16,7 +16,7 @@ use tailsieve::otlp::keys::{KeyTable, Picked, Slot};
 use tailsieve::otlp::put::{put_len, put_varint};
 use tailsieve::otlp::span::SpanView;
 use tailsieve::otlp::value::{AnyValue, Attribute};
-use tailsieve::otlp::walk::{ScopeView, Tally, Visit, walk};
+use tailsieve::otlp::walk::{Header, HeaderFields, ScopeView, Tally, Visit, walk};
 
 const KEYS: [&str; 4] = ["service.name", "gen_ai.a", "gen_ai.b", ""];
 
@@ -48,16 +48,38 @@ fn keys() -> (KeyTable, Vec<Slot>) {
 
 fn walked(bytes: &[u8]) -> Result<(Vec<Seen>, Tally), String> {
     let (table, slots) = keys();
-    let mut all = Vec::new();
+    let (mut all, mut headers) = (Vec::new(), Vec::new());
     let tally = walk(bytes, &table, |visit| {
-        let place = visit.place;
-        let at = |range: tailsieve::otlp::walk::Range| &bytes[range.start as usize..(range.start + range.len) as usize];
-        assert_eq!(at(place.span), visit.span.bytes);
-        assert!(at(place.scope_spans).ends_with(at(place.span)) || at(place.scope_spans).len() > at(place.span).len());
-        assert_eq!(at(place.resource_spans)[0] & 7, 2, "a place begins at the tag");
-        all.push(seen(visit, &slots));
+        assert_eq!(visit.range.of(bytes), Some(visit.span.bytes));
+        match headers.len() - visit.header_index as usize {
+            0 => headers.push(*visit.header),
+            known => assert_eq!((known, headers.last()), (1, Some(visit.header)), "headers are numbered without gaps"),
+        }
+        all.push((*visit.header, seen(visit, &slots)));
     });
+    if tally.as_ref().is_ok_and(|tally| tally.scattered == 0) {
+        all.iter().for_each(|(header, seen)| check_header(bytes, header, seen, &table, &slots));
+    }
+    let all = all.into_iter().map(|(_, seen)| seen).collect();
     tally.map(|tally| (all, tally)).map_err(|error| error.to_string())
+}
+
+/// What stands at `header` is all of the span's resource and scope.
+fn check_header(bytes: &[u8], header: &Header, seen: &Seen, keys: &KeyTable, slots: &[Slot]) {
+    let fields = |at: HeaderFields| at.of(bytes).unwrap().parts().concat();
+    let span = Span { trace_id: vec![1; 16], span_id: vec![1; 8], ..Span::default() }.encode_to_vec();
+    let (mut scope, mut resource, mut request) = (fields(header.scope), fields(header.resource), Vec::new());
+    put_len(&mut scope, 2, &span);
+    put_len(&mut resource, 2, &scope);
+    put_len(&mut request, 1, &resource);
+    let mut visited = 0;
+    let check = |visit: &Visit<'_, '_>| {
+        visited += 1;
+        assert_eq!(picked(visit.resource, slots), seen.resource);
+        assert_eq!((visit.scope.name, visit.scope.version), (&*seen.scope.0, &*seen.scope.1));
+    };
+    assert_eq!(walk(&request, keys, check).unwrap().scattered, 0);
+    assert_eq!(visited, 1);
 }
 
 fn seen(visit: &Visit<'_, '_>, slots: &[Slot]) -> Seen {
@@ -191,8 +213,9 @@ fn check_any(bytes: &[u8]) {
         (Err(_), _) => {}
     }
     let mut all = Vec::new();
-    let walked = walk(bytes, &KeyTable::default(), |visit| all.push(piece(bytes, visit.place)));
+    let walked = walk(bytes, &KeyTable::default(), |visit| all.push(piece(bytes, visit.place())));
     let mut joined = Vec::new();
+    // Of a scattered request headers are incomplete, and spans are not.
     let unjoined = join(&all, usize::MAX, &mut |chunk| joined.extend(chunk.bytes));
     assert_eq!(unjoined.spans, 0);
     match Request::decode(joined.as_slice()) {

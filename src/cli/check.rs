@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::{Exit, complain, configuration};
+use super::configuration::configuration;
+use super::exit::{Exit, complain};
 use crate::config::{self, Purpose};
 use crate::genai::conventions::Conventions;
 

@@ -1,36 +1,22 @@
 //! One file a command. A command is an [`Args`](clap::Args) with what may be given to it, and a `run` that says with
 //! which code the process exits.
 
+mod books;
 mod check;
+mod configuration;
 mod demo;
+mod exit;
 mod inspect;
 mod price;
 mod run;
 mod show;
 
 use std::ffi::OsString;
-use std::fmt::Display;
-use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config, Problems, Purpose};
-use crate::pipeline;
-
-/// How the process exits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exit {
-    /// Everything went well.
-    Fine = 0,
-    /// The configuration is wrong, or the start failed.
-    Failed = 1,
-    /// The command line is wrong, or what it names cannot be read.
-    Usage = 2,
-    /// It stopped, with something left undecided or undelivered.
-    Left = 3,
-}
+use exit::Exit;
 
 /// Tail-based sampling of whole LLM and agent sessions: OTLP in, OTLP out.
 ///
@@ -91,24 +77,6 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     ExitCode::from(exit as u8)
-}
-
-/// A line on standard error, for what comes before the log or after it.
-fn complain(line: impl Display) {
-    // Where standard error is closed there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-/// The configuration in `files`, checked whole: its sections, and the rules and conventions that they name.
-fn configuration(files: &[PathBuf], purpose: Purpose) -> Result<Config, Problems> {
-    let (config, mut problems) = config::read(files, &variable, purpose);
-    pipeline::check(&config).iter().cloned().for_each(|problem| problems.push(problem));
-    problems.or(config)
-}
-
-/// A variable of the environment, for the configuration.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
-use super::{Exit, complain};
+use super::books::{Only, books};
+use super::exit::{Exit, complain};
 use crate::genai::conventions::Conventions;
-use crate::genai::names::Names;
-use crate::pricing::{BookFile, Inclusive, PriceBook, Priced, SNAPSHOT_DATE, Source, Tokens, Usage, moment};
+use crate::genai::extract::providers::NameResolver;
+use crate::pricing::{Inclusive, PriceBook, Priced, SNAPSHOT_DATE, Tokens, Usage, moment};
 
 /// Price usage records: JSON lines from standard input to standard output
 ///
@@ -38,12 +39,6 @@ pub(super) struct Args {
     /// Ask the books of this source only
     #[arg(long, value_enum, value_name = "SOURCE")]
     source: Option<Only>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Only {
-    Litellm,
-    Genai,
 }
 
 /// Longest line, in bytes.
@@ -77,7 +72,7 @@ impl Args {
                 return Exit::Failed;
             }
         };
-        let names = Names::compile(&Conventions::embedded());
+        let names = NameResolver::compile(&Conventions::embedded());
         match price_all(&book, &names, io::stdin().lock(), io::BufWriter::new(io::stdout().lock())) {
             Ok(0) => Exit::Fine,
             Ok(_) => Exit::Failed,
@@ -91,29 +86,13 @@ impl Args {
     }
 }
 
-/// The price book of `files`, with `--source` only books of that source. Price books replace the embedded ones; own prices
-/// go before all books.
-pub(super) fn books(files: &[PathBuf], only: Option<Only>) -> Result<PriceBook, String> {
-    let own: Vec<BookFile> = files.iter().cloned().map(BookFile::File).collect();
-    let given = PriceBook::load(&own).map_err(|problems| problems.to_string())?;
-    let wanted = |source| match only {
-        None => true,
-        Some(Only::Litellm) => source == Source::Litellm,
-        Some(Only::Genai) => source == Source::Genai,
-    };
-    if let Some(other) = given.editions().iter().find(|edition| !wanted(edition.source())) {
-        return Err(format!("{}: is a book of {}, which --source leaves out", other.name(), other.source().name()));
-    }
-    if !given.editions().is_empty() {
-        return Ok(given);
-    }
-    let embedded = [Source::Litellm, Source::Genai].into_iter().filter(|source| wanted(*source));
-    let all: Vec<BookFile> = own.into_iter().chain(embedded.map(BookFile::Embedded)).collect();
-    PriceBook::load(&all).map_err(|problems| problems.to_string())
-}
-
 /// Prices line by line. Gives back how many lines were bad.
-fn price_all(book: &PriceBook, names: &Names, mut from: impl io::BufRead, mut to: impl Write) -> io::Result<usize> {
+fn price_all(
+    book: &PriceBook,
+    names: &NameResolver,
+    mut from: impl io::BufRead,
+    mut to: impl Write,
+) -> io::Result<usize> {
     let (mut bad, mut line) = (0, Vec::new());
     for number in 1_u64.. {
         line.clear();
@@ -141,7 +120,7 @@ fn price_all(book: &PriceBook, names: &Names, mut from: impl io::BufRead, mut to
 }
 
 /// The answer to a line, or its id and what is wrong with it.
-fn price_line(book: &PriceBook, names: &Names, line: &[u8]) -> Result<String, (Value, String)> {
+fn price_line(book: &PriceBook, names: &NameResolver, line: &[u8]) -> Result<String, (Value, String)> {
     let record: Map<String, Value> =
         serde_json::from_slice(line).map_err(|error| (Value::Null, format!("is no JSON object: {error}")))?;
     let id = record.get("id").cloned().unwrap_or_default();

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Exit, complain, configuration, variable};
+use super::configuration::{configuration, variable};
+use super::exit::{Exit, complain};
 use crate::config::Purpose;
 use crate::observe::{allocator, logs};
 use crate::pipeline;

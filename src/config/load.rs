@@ -7,18 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::expand::{Env, expand};
 use super::problem::{Problem, Problems};
+pub use super::purpose::Purpose;
 use super::section::Section;
 use super::tree::{self, MAX_BYTES, Node, Value};
 use super::{Config, read as sections};
-
-/// What a configuration is read for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To run: what is kept goes somewhere.
-    Run,
-    /// To look into files: nothing goes out, so that it may name no exporter.
-    Inspect,
-}
 
 /// Reads the files into one configuration to run. Later files win: mappings are merged key by key, everything else is
 /// replaced whole.

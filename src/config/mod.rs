@@ -10,6 +10,7 @@
 //! - [`endpoint`]: addresses to listen on and to send to
 //! - [`units`]: durations and sizes
 //! - [`problem`]: what is wrong, and where
+//! - [`purpose`]: whether a configuration is read to run, or to inspect files
 //! - [`effective`]: the configuration back as YAML, every default filled in
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub mod endpoint;
 pub mod expand;
 pub mod load;
 pub mod problem;
+mod purpose;
 mod read;
 pub mod section;
 pub mod tree;

@@ -3,7 +3,7 @@
 
 use super::name::Name;
 use crate::flow::{Session, Verdict};
-use crate::genai::stream::Outcome;
+use crate::genai::vocabulary::Outcome;
 use crate::otlp::append::{put_attribute, put_strings};
 use crate::otlp::keys::{KeyTable, Picked};
 use crate::otlp::value::AnyValue;

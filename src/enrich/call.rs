@@ -3,9 +3,9 @@
 
 use super::inherit::Origin;
 use super::name::Name;
-use crate::genai::facts::{Facts, Operation, PromptVersion};
-use crate::genai::stream::Outcome;
-use crate::genai::tokens::Tokens;
+use crate::genai::extract::facts::{PromptVersion, SpanFacts};
+use crate::genai::extract::tokens::Tokens;
+use crate::genai::vocabulary::{Operation, Outcome};
 use crate::otlp::append::{put_attribute, put_strings};
 use crate::otlp::keys::{KeyTable, Picked};
 use crate::otlp::value::AnyValue;
@@ -15,7 +15,7 @@ use crate::pricing::{Assumptions, Attodollars, Cost, Priced, Status};
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Call<'a> {
     /// What it says, of a call of a model.
-    pub(super) facts: Option<&'a Facts<'a>>,
+    pub(super) facts: Option<&'a SpanFacts<'a>>,
     /// How that ended, as far as the spans around it tell.
     pub(super) outcome: Option<Outcome>,
     /// What it costs, of whatever has a price.

@@ -1,19 +1,20 @@
 //! What a span has from its session because it does not say it itself.
 
-use crate::genai::account::{Account, Pair};
-use crate::genai::facts::{Facts, PromptVersion};
+use crate::genai::calls::{CoOccurrence, VersionRef};
+use crate::genai::extract::facts::{PromptVersion, SpanFacts};
+use crate::intern::Name;
 
-/// What the spans of a session have in common; a text is empty where there is nothing, or more than one.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the spans of a session have in common.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Common<'s> {
-    /// Who knows what else goes together.
-    account: Option<&'s Account>,
-    /// Where all its calls ran.
+    /// What else belongs together.
+    pairs: &'s CoOccurrence,
+    /// The region of all calls, if there is only one.
     region: &'s str,
-    /// The one prompt of all.
+    /// The only prompt, or empty.
     prompt: &'s str,
     /// Its version.
-    prompt_version: &'s str,
+    prompt_version: Option<VersionRef>,
 }
 
 /// Where a span ran and by which prompt, be it its own or its session's.
@@ -28,113 +29,113 @@ pub(super) struct Origin<'a> {
 // === impl Common ===
 
 impl<'s> Common<'s> {
-    /// Of what the spans of a session told.
-    pub(super) fn of(account: &'s Account) -> Self {
-        let (prompt, prompt_version) = account.told_by_all(Pair::Prompt).unwrap_or_default();
-        let region = account.second_of_all(Pair::Region).unwrap_or_default();
-        Self { account: Some(account), region, prompt, prompt_version }
+    /// Reads what a session's calls have in common.
+    pub(super) fn of(pairs: &'s CoOccurrence) -> Self {
+        let (prompt, version) = pairs.prompt().unwrap_or_default();
+        let region = pairs.region().map(Name::text).unwrap_or_default();
+        Self { pairs, region, prompt: prompt.text(), prompt_version: Some(version).filter(|it| !it.is_none()) }
     }
 
     /// What a span has of it.
-    pub(super) fn origin<'a>(self, facts: Option<&Facts<'a>>) -> Origin<'a>
+    pub(super) fn origin<'a>(self, facts: Option<&SpanFacts<'a>>) -> Origin<'a>
     where
         's: 'a,
     {
         let own = facts.map(|facts| facts.prompt).unwrap_or_default();
         let (prompt, inherited) = match (own.name, own.version) {
             ("", None) => (self.prompt, self.prompt_version),
-            (name, None) => (name, self.told_with(Pair::Prompt, name)),
-            (name, Some(_)) => (name, ""),
+            (name, None) => (name, self.pairs.version_of(name)),
+            (name, Some(_)) => (name, None),
         };
-        let inherited = (!inherited.is_empty()).then_some((PromptVersion::Text(inherited), "session"));
-        let told = own.version.map(|version| (version, version.source()));
-        Origin { region: self.region(facts), prompt, prompt_version: told.or(inherited) }
+        let inherited = inherited.map(|version| (version.version(), "session"));
+        let own_version = own.version.map(|version| (version, version.source()));
+        Origin { region: self.region(facts), prompt, prompt_version: own_version.or(inherited) }
     }
 
-    /// Where a span ran. Of another provider's calls it is not known that they ran there.
-    fn region<'a>(self, facts: Option<&Facts<'a>>) -> &'a str
+    /// The region of a span. Calls of another provider may have run elsewhere.
+    fn region<'a>(self, facts: Option<&SpanFacts<'a>>) -> &'a str
     where
         's: 'a,
     {
         match facts {
             Some(facts) if !facts.region.is_empty() => facts.region,
             Some(facts) if facts.operation.is_model_call() && !facts.provider.is_empty() => {
-                self.told_with(Pair::Region, facts.provider)
+                self.pairs.region_of(facts.provider).map(Name::text).unwrap_or_default()
             }
             _ => self.region,
         }
-    }
-
-    fn told_with(self, pair: Pair, one: &str) -> &'s str {
-        self.account.and_then(|account| account.told_with(pair, one)).unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::genai::account::NameKind;
-    use crate::genai::facts::{Operation, Prompt};
+    use crate::genai::calls::Call;
+    use crate::genai::extract::facts::Prompt;
+    use crate::genai::vocabulary::Operation;
+    use crate::intern::Kind;
 
-    /// The account of a session whose calls told these providers and regions, and these prompts and versions.
-    fn account(regions: &[(&str, &str)], prompts: &[(&str, &str)]) -> Account {
-        let mut account = Account::default();
-        let kinds = [(NameKind::Provider, NameKind::Region), (NameKind::Prompt, NameKind::PromptVersion)];
-        for ((pair, told), (one, other)) in [(Pair::Region, regions), (Pair::Prompt, prompts)].into_iter().zip(kinds) {
-            for (first, second) in told {
-                let first = place(&mut account, one, first);
-                let second = place(&mut account, other, second);
-                account.told_together(pair, first, second);
-            }
-        }
-        account
+    /// What goes together in a session whose calls told these providers and regions, and these prompts and versions.
+    fn pairs(regions: &[(&str, &str)], prompts: &[(&str, &str)]) -> CoOccurrence {
+        let ran = regions.iter().map(|(provider, region)| Call {
+            operation: Operation::Llm,
+            provider: Name::new(Kind::Provider, provider),
+            region: Name::new(Kind::Region, region),
+            ..Call::NOTHING
+        });
+        let prompted = prompts.iter().map(|(prompt, version)| Call {
+            prompt: Name::new(Kind::Prompt, prompt),
+            prompt_version: match version.strip_prefix("h:") {
+                Some(hash) => VersionRef::of_hash(u64::from_str_radix(hash, 16).unwrap()),
+                None => VersionRef::of_text(Name::new(Kind::PromptVersion, version)),
+            },
+            ..Call::NOTHING
+        });
+        CoOccurrence::of(&ran.chain(prompted).collect::<Vec<_>>())
     }
 
-    fn place(account: &mut Account, kind: NameKind, text: &str) -> Option<u32> {
-        if text.is_empty() {
-            return None;
-        }
-        account.name(kind, xxhash_rust::xxh3::xxh3_64(text.as_bytes()), || text.into())
+    fn call(provider: &'static str, name: &'static str, version: Option<PromptVersion<'static>>) -> SpanFacts<'static> {
+        SpanFacts { operation: Operation::Llm, provider, prompt: Prompt { name, version }, ..SpanFacts::NOTHING }
     }
 
-    fn call(provider: &'static str, name: &'static str, version: Option<PromptVersion<'static>>) -> Facts<'static> {
-        Facts { operation: Operation::Llm, provider, prompt: Prompt { name, version }, ..Facts::NOTHING }
-    }
-
-    fn prompt(account: &Account, name: &'static str, version: Option<PromptVersion<'static>>) -> (String, String) {
-        let origin = Common::of(account).origin(Some(&call("", name, version)));
+    fn prompt(pairs: &CoOccurrence, name: &'static str, version: Option<PromptVersion<'static>>) -> (String, String) {
+        let origin = Common::of(pairs).origin(Some(&call("", name, version)));
         let version = origin.prompt_version.map(|(version, source)| format!("{version} {source}"));
         (origin.prompt.to_owned(), version.unwrap_or_default())
     }
 
     #[test]
     fn what_a_span_does_not_say_it_has_from_its_session_where_that_says_one_thing() {
-        let account = account(&[("aws", "eu-west-1"), ("aws", "")], &[("support", "3"), ("support", "")]);
-        let common = Common::of(&account);
+        let pairs = pairs(&[("aws", "eu-west-1"), ("aws", "")], &[("support", "3"), ("support", "")]);
+        let common = Common::of(&pairs);
         let inherited = Origin {
             region: "eu-west-1",
             prompt: "support",
             prompt_version: Some((PromptVersion::Text("3"), "session")),
         };
         assert_eq!(common.origin(None), inherited);
-        assert_eq!(common.origin(Some(&Facts::NOTHING)), inherited);
+        assert_eq!(common.origin(Some(&SpanFacts::NOTHING)), inherited);
         assert_eq!(common.origin(Some(&call("aws", "", None))), inherited);
         assert_eq!(common.origin(Some(&call("aws", "support", None))), inherited);
-        let own = Facts { region: "us-east-1", ..call("aws", "other", Some(PromptVersion::Number(4))) };
+        let own = SpanFacts { region: "us-east-1", ..call("aws", "other", Some(PromptVersion::Number(4))) };
         let version = Some((PromptVersion::Number(4), "attribute"));
         let told = Origin { region: "us-east-1", prompt: "other", prompt_version: version };
         assert_eq!(common.origin(Some(&own)), told);
-        assert_eq!(Common::default().origin(None), Origin::default(), "of late spans no session is known");
+        assert_eq!(
+            Common::of(&CoOccurrence::of(&[])).origin(None),
+            Origin::default(),
+            "of late spans no session is known"
+        );
     }
 
     #[test]
     fn a_region_is_only_that_of_calls_of_the_same_provider() {
-        let region = |told: &[(&str, &str)], facts: Option<&Facts<'_>>| {
-            let account = account(told, &[]);
-            Common::of(&account).origin(facts).region.to_owned()
+        let region = |told: &[(&str, &str)], facts: Option<&SpanFacts<'_>>| {
+            let pairs = pairs(told, &[]);
+            Common::of(&pairs).origin(facts).region.to_owned()
         };
         let (aws, openai, unnamed) = (call("aws", "", None), call("openai", "", None), call("", "", None));
-        let tool = Facts { operation: Operation::Tool, ..Facts::NOTHING };
+        let tool = SpanFacts { operation: Operation::Tool, ..SpanFacts::NOTHING };
         let two = [("aws", "eu-west-1"), ("aws", ""), ("openai", "")];
         assert_eq!([&aws, &openai, &unnamed, &tool].map(|facts| region(&two, Some(facts))), ["eu-west-1", "", "", ""]);
         assert_eq!(region(&two, None), "", "not all calls ran there");
@@ -151,31 +152,55 @@ mod tests {
         let (none, hash) = (String::new, Some(PromptVersion::Hash(7)));
         let of = |name: &str, version: &str| (name.to_owned(), version.to_owned());
         // One with its name and version, and a call that was told something else without a name.
-        let told = account(&[], &[("sup", "3"), ("", "h:000000000007")]);
+        let told = pairs(&[], &[("sup", "3"), ("", "h:000000000007")]);
         assert_eq!(prompt(&told, "", hash), (none(), "h:000000000007 hash".into()));
         assert_eq!(prompt(&told, "", Some(PromptVersion::Number(3))), (none(), "3 attribute".into()));
         assert_eq!(prompt(&told, "sup", None), of("sup", "3 session"));
         assert_eq!(prompt(&told, "", None), of("", ""), "which of the two is not known");
         // Two prompts, of which only one told its version.
-        let told = account(&[], &[("sup", "3"), ("other", "")]);
+        let told = pairs(&[], &[("sup", "3"), ("other", "")]);
         assert_eq!([prompt(&told, "", None), prompt(&told, "other", None)], [of("", ""), of("other", "")]);
         assert_eq!(prompt(&told, "sup", None), of("sup", "3 session"));
         // One prompt in two versions.
-        let told = account(&[], &[("sup", "3"), ("sup", "4")]);
+        let told = pairs(&[], &[("sup", "3"), ("sup", "4")]);
         assert_eq!([prompt(&told, "", None), prompt(&told, "sup", None)], [of("", ""), of("sup", "")]);
         // One name and no version, one version and no name.
-        assert_eq!(prompt(&account(&[], &[("sup", "")]), "", None), of("sup", ""));
-        assert_eq!(prompt(&account(&[], &[("", "3")]), "", None), of("", "3 session"));
+        assert_eq!(prompt(&pairs(&[], &[("sup", "")]), "", None), of("sup", ""));
+        assert_eq!(prompt(&pairs(&[], &[("", "3")]), "", None), of("", "3 session"));
     }
 
     #[test]
     fn of_more_names_than_are_kept_nothing_is_had() {
-        let regions: Vec<String> = (0..1000).map(|n| format!("r{n}")).collect();
-        let mut told: Vec<(&str, &str)> = vec![("aws", "eu-west-1")];
-        told.extend(regions.iter().map(|region| ("openai", region.as_str())));
-        let account = account(&told, &[("sup", "3")]);
-        let origin = Common::of(&account).origin(Some(&call("aws", "", None)));
-        assert_eq!((origin.region, origin.prompt), ("", ""));
-        assert!(account.pairs.len() <= 64);
+        let names: Vec<String> = (0..64).map(|n| format!("r{n}")).collect();
+        let and = |first: (&'static str, &'static str), others: &[String], with: &'static str| {
+            let others = others.iter().map(|name| (with.to_owned(), name.clone()));
+            std::iter::once((first.0.to_owned(), first.1.to_owned())).chain(others).collect::<Vec<_>>()
+        };
+        let origin = |regions: usize, prompts: usize| {
+            let regions = and(("aws", "eu-west-1"), &names[..regions], "openai");
+            let prompts = and(("sup", "3"), &names[..prompts], "other");
+            let [regions, prompts] = [&regions, &prompts]
+                .map(|all| all.iter().map(|(one, other)| (&**one, &**other)).collect::<Vec<(&str, &str)>>());
+            let pairs = pairs(&regions, &prompts);
+            let origin = Common::of(&pairs).origin(Some(&call("aws", "sup", None)));
+            (origin.region.to_owned(), origin.prompt_version.map(|(version, _)| version.to_string()))
+        };
+        let (region, version) = ("eu-west-1".to_owned(), Some("3".to_owned()));
+        assert_eq!(origin(63, 63), (region.clone(), version.clone()));
+        assert_eq!(origin(64, 63), (String::new(), version), "regions and prompts have room each");
+        assert_eq!(origin(63, 64), (region, None));
+    }
+
+    #[test]
+    fn a_name_that_found_no_room_in_the_process_is_not_inherited() {
+        let told = [
+            Call { operation: Operation::Llm, region: Name::OVERFLOW, ..Call::NOTHING },
+            Call { prompt: Name::OVERFLOW, ..Call::NOTHING },
+        ];
+        let origin = |told: &[Call]| format!("{:?}", Common::of(&CoOccurrence::of(told)).origin(None));
+        assert_eq!(origin(&told), format!("{:?}", Origin::default()));
+        let version = VersionRef::of_text(Name::OVERFLOW);
+        let told = [Call { prompt: Name::new(Kind::Prompt, "sup"), prompt_version: version, ..Call::NOTHING }];
+        assert_eq!(origin(&told), format!("{:?}", Origin::default()));
     }
 }

@@ -19,11 +19,10 @@ use bytes::Bytes;
 
 use crate::config;
 use crate::flow::{Kept, Parcel, SpanRef};
-use crate::genai::account::{self, Billing};
-use crate::genai::fact_keys::FactKeys;
-use crate::genai::facts::Facts;
-use crate::genai::stream::Outcome;
+use crate::genai::calls::{self, Billing, CallReader, CoOccurrence};
+use crate::genai::extract::facts::SpanFacts;
 use crate::genai::usage;
+use crate::genai::vocabulary::Outcome;
 use crate::otlp::append::put_trace_state;
 use crate::otlp::join::{Piece, Unjoined, join};
 use crate::otlp::keys::KeyTable;
@@ -31,7 +30,7 @@ use crate::otlp::probability::{compose, trace_randomness};
 use crate::otlp::revisit::Revisit;
 use crate::otlp::span::SpanView;
 use crate::otlp::tracestate;
-use crate::otlp::walk::Visit;
+use crate::otlp::walk::{Header, Visit};
 use crate::pricing::{PriceBook, Priced, Prices};
 use attributes::Summary;
 use call::Call;
@@ -40,9 +39,9 @@ use inherit::Common;
 /// Writes kept spans. Shared by all workers.
 #[derive(Debug)]
 pub struct Enricher {
-    /// The keys of `facts`, and of what is written.
+    /// The keys that `reader` reads, and those of what is written.
     keys: KeyTable,
-    facts: Arc<FactKeys>,
+    reader: Arc<CallReader>,
     prices: Arc<Prices>,
     of_roots: attributes::Attributes,
     of_calls: call::Attributes,
@@ -63,8 +62,8 @@ struct Appended<'e> {
 struct Around<'k> {
     book: &'k PriceBook,
     common: Common<'k>,
-    /// What the account says of them, in their order; nothing of late ones.
-    calls: &'k [account::Call],
+    /// Their records, in their order; none of late ones.
+    calls: &'k [calls::Call],
     /// The spans that carry the summary, in order.
     roots: Vec<u32>,
 }
@@ -72,17 +71,17 @@ struct Around<'k> {
 // === impl Enricher ===
 
 impl Enricher {
-    /// An enricher that writes parcels of at most `parcel_bytes`. `keys` are those that `facts` was compiled into.
+    /// An enricher that writes parcels of at most `parcel_bytes`. `keys` are those that `reader` was compiled into.
     pub fn new(
         config: &config::Enrich,
         parcel_bytes: usize,
         mut keys: KeyTable,
-        facts: Arc<FactKeys>,
+        reader: Arc<CallReader>,
         prices: Arc<Prices>,
     ) -> Self {
         let of_roots = attributes::Attributes::new(&config.prefix, &mut keys);
         let of_calls = call::Attributes::new(&config.prefix, &config.also, &mut keys);
-        Self { keys, facts, prices, of_roots, of_calls, parcel_bytes }
+        Self { keys, reader, prices, of_roots, of_calls, parcel_bytes }
     }
 
     /// Writes kept spans into parcels. Returns those that do not read back from the log, which is a fault of ours.
@@ -93,7 +92,7 @@ impl Enricher {
         for ((span, end), without) in kept.spans.iter().zip(appended.ends).zip(&appended.without) {
             let append = appended.bytes.get(begin..end).unwrap_or_default();
             begin = end;
-            pieces.push(Piece { append, without, ..span.piece(segment(kept, span)) });
+            pieces.push(Piece { append, without, ..span.piece(segment(kept, span), header(kept, span)) });
         }
         join(&pieces, self.parcel_bytes, &mut |joined| {
             emit(Parcel { bytes: Bytes::from(joined.bytes), spans: joined.spans, span_bytes: joined.span_bytes });
@@ -101,15 +100,18 @@ impl Enricher {
     }
 
     fn append(&self, kept: &Kept) -> Appended<'_> {
-        let book = self.prices.current();
-        let calls = kept.session.as_ref().map_or(&[][..], |session| &session.account.calls);
-        let around = Around { book: &book, common: common(kept), calls, roots: summed_up(kept) };
+        let session = kept.session.as_deref();
+        // The prices of the sums, so that these agree with the costs on the spans.
+        let book = session.and_then(|session| session.book.clone()).unwrap_or_else(|| self.prices.current());
+        let calls = session.map_or(&[][..], |session| &session.calls);
+        let pairs = CoOccurrence::of(calls);
+        let around = Around { book: &book, common: Common::of(&pairs), calls, roots: summed_up(kept) };
         let mut appended = Appended::default();
         let mut spans = Revisit::new(&self.keys);
         let mut state = String::new();
         for (number, span) in (0_u32..).zip(&kept.spans) {
             let mut without = Vec::new();
-            spans.visit(segment(kept, span), span.place(), |visit| {
+            spans.visit(segment(kept, span), span.place(header(kept, span)), |visit| {
                 let out = &mut appended.bytes;
                 trace_state(kept, &visit.span, &mut state);
                 if state != visit.span.trace_state {
@@ -135,7 +137,7 @@ impl Enricher {
         around: &Around<'_>,
         without: &mut Vec<&'e str>,
     ) {
-        let facts = self.facts.facts(visit);
+        let facts = self.reader.facts.facts(visit);
         let facts = facts.as_ref();
         let of_model = facts.filter(|facts| facts.operation.is_model_call());
         let told = around.call(number);
@@ -156,8 +158,8 @@ impl Enricher {
 // === impl Around ===
 
 impl Around<'_> {
-    /// What the account says of the span of that number.
-    fn call(&self, number: u32) -> Option<&account::Call> {
+    /// The record of the span of that number.
+    fn call(&self, number: u32) -> Option<&calls::Call> {
         let place = self.calls.binary_search_by_key(&number, |call| call.span);
         place.ok().and_then(|place| self.calls.get(place))
     }
@@ -166,20 +168,15 @@ impl Around<'_> {
 // === parts ===
 
 /// How a call ended, the spans around it considered where all are known; of language models only, others have no stream.
-fn outcome(facts: &Facts<'_>, told: Option<&account::Call>) -> Option<Outcome> {
+fn outcome(facts: &SpanFacts<'_>, told: Option<&calls::Call>) -> Option<Outcome> {
     let ending = facts.ending_of_language_model()?;
     Some(told.map_or(ending.outcome, |call| call.outcome))
 }
 
 /// What a span costs. What stands around the calls whose tokens it counts has no cost of its own.
-fn price<'b>(book: &'b PriceBook, of_model: Option<&Facts<'_>>, visit: &Visit<'_, '_>) -> Option<Priced<'b>> {
+fn price<'b>(book: &'b PriceBook, of_model: Option<&SpanFacts<'_>>, visit: &Visit<'_, '_>) -> Option<Priced<'b>> {
     let sums_up = of_model.is_some_and(|facts| !facts.is_leaf_call());
-    if sums_up { None } else { usage::price(book, &visit.span, of_model) }
-}
-
-/// What all of a session has in common.
-fn common(kept: &Kept) -> Common<'_> {
-    kept.session.as_ref().map(|session| Common::of(&session.account)).unwrap_or_default()
+    if sums_up { None } else { usage::price(book, &visit.span, of_model.map(SpanFacts::charge).as_ref()) }
 }
 
 /// The span of each turn that carries the summary, in order: its root, or else its earliest span.
@@ -204,4 +201,8 @@ fn trace_state(kept: &Kept, view: &SpanView<'_>, out: &mut String) {
 
 fn segment<'a>(kept: &'a Kept, span: &SpanRef) -> &'a [u8] {
     kept.segments.get(span.segment as usize).map(|segment| segment.bytes_from(0)).unwrap_or_default()
+}
+
+fn header(kept: &Kept, span: &SpanRef) -> Header {
+    kept.headers.get(span.header as usize).copied().unwrap_or_default()
 }

@@ -8,7 +8,6 @@ use prost::Message;
 
 use super::*;
 use crate::flow::{Reason, Session, SessionKey, Turn, TurnRoot, Verdict};
-use crate::genai::account::Account;
 use crate::genai::conventions::Conventions;
 use crate::log::{Log, RecordKind};
 use crate::otlp::span::{STATUS_ERROR, SpanId, TraceId};
@@ -29,10 +28,10 @@ fn enricher(also: &[&str]) -> Enricher {
     };
     let book = PriceBook::load(&[file("book.json", BOOK), file("own.yaml", OWN)]).unwrap();
     let mut keys = KeyTable::default();
-    let facts = Arc::new(FactKeys::compile(&Conventions::embedded(), &mut keys));
+    let reader = CallReader::compile(&Conventions::embedded(), &config::Sessions::default(), &mut keys);
     let also = also.iter().map(|name| (*name).to_owned()).collect();
     let config = config::Enrich { also, ..config::Enrich::default() };
-    Enricher::new(&config, 1 << 20, keys, facts, Arc::new(Prices::new(book)))
+    Enricher::new(&config, 1 << 20, keys, Arc::new(reader), Arc::new(Prices::new(book)))
 }
 
 fn value(value: Value) -> Option<AnyValue> {
@@ -94,19 +93,19 @@ fn write(enricher: &Enricher, scope: &str, spans: Vec<Span>, session: Option<Ses
         Ok::<_, ()>(body.len())
     };
     let record = log.append(RecordKind::Traces, 0, body.len(), fill).unwrap();
-    let (mut refs, offset) = (Vec::new(), record.offset());
+    let (mut refs, mut headers, offset) = (Vec::new(), Vec::new(), record.offset());
     let walked = walk(record.bytes(), &KeyTable::default(), |visit| {
+        headers.push(visit.header.shifted(offset));
         refs.push(SpanRef {
             span_id: visit.span.span_id,
             parent_id: visit.span.parent_id,
             failed: visit.span.status == STATUS_ERROR,
+            remote_parent: false,
             turn: 0,
             segment: 0,
-            resource_spans: offset + visit.place.resource_spans.start,
-            scope_spans: offset + visit.place.scope_spans.start,
-            start: offset + visit.place.span.start,
-            len: visit.place.span.len,
-            headers_first: visit.place.headers_first,
+            header: headers.len() as u32 - 1,
+            start: offset + visit.range.start,
+            len: visit.range.len,
             predicates: 0,
         });
     });
@@ -126,6 +125,7 @@ fn write(enricher: &Enricher, scope: &str, spans: Vec<Span>, session: Option<Ses
         verdict: Arc::new(verdict),
         spans: refs,
         segments: vec![record.segment().clone()],
+        headers,
         bytes: 0,
     };
     let mut written = Vec::new();
@@ -156,7 +156,8 @@ fn session() -> Session {
         orphans: 0,
         complete: true,
         predicates: Box::default(),
-        account: Account::default(),
+        calls: Vec::new(),
+        book: None,
         sums: None,
     }
 }
@@ -300,8 +301,8 @@ fn a_stream_that_was_left_or_broke_ended_as_the_account_of_its_session_says() {
     };
     let told = |said: &[(u32, Outcome)]| {
         let call =
-            |(span, outcome): &(u32, Outcome)| account::Call { span: *span, outcome: *outcome, ..Default::default() };
-        Session { account: Account { calls: said.iter().map(call).collect(), ..Account::default() }, ..session() }
+            |(span, outcome): &(u32, Outcome)| calls::Call { span: *span, outcome: *outcome, ..calls::Call::NOTHING };
+        Session { calls: said.iter().map(call).collect(), ..session() }
     };
     let (broken, abandoned) = ((3, Outcome::Broken), (1, Outcome::Abandoned));
     assert_eq!(outcomes(Some(told(&[abandoned, broken]))), ["abandoned", "broken"]);
@@ -339,10 +340,10 @@ fn a_call_around_calls_that_are_billed_has_no_cost_but_says_why() {
     };
     let before = vec![with_cost("tailsieve.cost.usd"), with_cost("tailsieve.cost.input_usd")];
     let sent = [span(1, 0, Vec::new()), with(2, 1, before), with(3, 2, Vec::new()), with(4, 2, Vec::new())];
-    let call = |span, billing| account::Call { span, billing, ..Default::default() };
+    let call = |span, billing| calls::Call { span, billing, ..calls::Call::NOTHING };
     let of = |outer, inner| {
         let calls = vec![call(1, outer), call(2, inner), call(3, Billing::Billed)];
-        let session = Session { account: Account { calls, ..Account::default() }, ..session() };
+        let session = Session { calls, ..session() };
         let written = write(&enricher(&["also.cost"]), "test", sent.to_vec(), Some(session));
         let before = |attribute: &KeyValue| attribute.value == value(Value::DoubleValue(99.0));
         assert!(!written[1].attributes.iter().any(before), "what was there before is void");

@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::error;
 
-use super::Undelivered;
 use super::notice::Notice;
 use super::queue::Queue;
 use super::target::Target;
+use super::undelivered::Undelivered;
 use crate::config::{self, Retry, SendingQueue};
 use crate::flow::{Parcel, Signal};
 use crate::observe::ledger::{LaneCounts, LaneLedger, Spans};

@@ -20,6 +20,7 @@ mod reply;
 mod retry;
 mod target;
 mod tls;
+mod undelivered;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,10 +31,11 @@ use tokio::task::JoinSet;
 
 use crate::config;
 use crate::flow::{Parcel, Receipt, Signal};
-use crate::observe::ledger::{Ledger, Spans};
+use crate::observe::ledger::Ledger;
 
 use lane::Lane;
 use target::Target;
+pub use undelivered::Undelivered;
 
 /// All exporters. Clones are handles to the same lanes.
 #[derive(Clone)]
@@ -49,15 +51,6 @@ pub struct StartError {
     pub exporter: String,
     /// What is wrong with it.
     pub reason: String,
-}
-
-/// What was still there when the time to stop was over. It has been counted as failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Undelivered {
-    /// Spans, over all exporters.
-    pub spans: Spans,
-    /// Requests that were passed through, over all exporters.
-    pub requests: u64,
 }
 
 // === impl Exporters ===

@@ -17,6 +17,7 @@ use super::*;
 use crate::config::{
     ClientTls, Compression, Exporter, ExporterKind, OtlpExporter, Retry, Secret, SendingQueue, SignalEndpoints,
 };
+use crate::observe::ledger::Spans;
 
 /// A request with a span for each name.
 pub(super) fn request(names: &[&str]) -> Vec<u8> {

@@ -3,7 +3,7 @@
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 
-use super::ExprError;
+use super::error::ExprError;
 use super::fields::Type;
 use super::parse::Parsed;
 use super::tree::Node;

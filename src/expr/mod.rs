@@ -9,9 +9,9 @@
 //! in CEL: `absent && false` is false, `absent || true` is true, everything else of it is absent, and at the top it is
 //! false.
 
-mod asks;
 mod check;
 mod duration;
+mod error;
 mod eval;
 pub mod fields;
 mod functions;
@@ -26,9 +26,6 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
-use crate::config::Sourced;
 use crate::flow::Session;
 use crate::otlp::keys::KeyTable;
 use crate::otlp::walk::Visit;
@@ -36,27 +33,17 @@ use eval::Env;
 use tree::Node;
 pub(crate) use value::{IdText, Value};
 
-pub use asks::Asks;
+pub use error::ExprError;
 pub use scan::{MAX_BYTES, MAX_NESTING};
 
 /// Most different span predicates that all rules together may have: one bit each on every held span.
 pub const MAX_PREDICATES: usize = 64;
-
-/// What is wrong in an expression, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExprError {
-    /// Byte offset in the text.
-    pub offset: usize,
-    /// What is wrong, and what to write instead where that can be told.
-    pub text: String,
-}
 
 /// Compiles the expressions of all rules: what they ask of spans is collected once.
 #[derive(Debug)]
 pub struct Compiler<'k> {
     keys: &'k mut KeyTable,
     predicates: Vec<Node>,
-    asks: Asks,
 }
 
 /// One rule's expression.
@@ -69,43 +56,14 @@ pub struct SessionExpr {
 #[derive(Clone, Debug, Default)]
 pub struct Predicates {
     nodes: Box<[Node]>,
-    /// What the rules ask of sessions beside.
-    pub asks: Asks,
 }
-
-// === impl ExprError ===
-
-impl ExprError {
-    fn new(offset: usize, text: impl Into<String>) -> Self {
-        Self { offset, text: text.into() }
-    }
-
-    /// Line and column in the file, both from 1, of an error in `source`. Lines of a multi-line text are taken to be
-    /// indented alike, as those of a YAML block are.
-    pub fn place(&self, source: &Sourced) -> (usize, usize) {
-        let end = self.offset.min(source.text.len());
-        let before = source.text.as_bytes().get(..end).unwrap_or_default();
-        let line = before.iter().filter(|byte| **byte == b'\n').count();
-        let begin = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-        let characters = source.text.get(begin..end).map_or(end - begin, |text| text.chars().count());
-        (source.line + line, source.column + characters)
-    }
-}
-
-impl fmt::Display for ExprError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for ExprError {}
 
 // === impl Compiler ===
 
 impl<'k> Compiler<'k> {
     /// A compiler that adds the attribute keys it needs to `keys`.
     pub fn new(keys: &'k mut KeyTable) -> Self {
-        Self { keys, predicates: Vec::new(), asks: Asks::default() }
+        Self { keys, predicates: Vec::new() }
     }
 
     /// Compiles one rule's expression.
@@ -116,13 +74,12 @@ impl<'k> Compiler<'k> {
         scan::scan(text).map_err(|error| vec![error])?;
         let parsed = parse::parse(text)?;
         let node = check::rule(&parsed, self.keys, &mut self.predicates)?;
-        self.asks.add(&node);
         Ok(SessionExpr { node })
     }
 
     /// What is to be evaluated on every span.
     pub fn finish(self) -> Predicates {
-        Predicates { nodes: self.predicates.into(), asks: self.asks }
+        Predicates { nodes: self.predicates.into() }
     }
 }
 

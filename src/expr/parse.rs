@@ -2,7 +2,7 @@
 
 use cel::common::ast::{Expr, IdedExpr, SourceInfo, operators};
 
-use super::ExprError;
+use super::error::ExprError;
 
 /// A text, its tree, and where the parts of the tree stand in the text.
 pub(super) struct Parsed<'t> {

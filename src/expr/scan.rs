@@ -4,7 +4,7 @@
 //! The scan cuts the text as CEL's own lexer does. Where the two might disagree about what is inside of a string, the
 //! text is refused.
 
-use super::ExprError;
+use super::error::ExprError;
 
 /// Longest expression, in bytes.
 pub const MAX_BYTES: usize = 4096;

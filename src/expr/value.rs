@@ -2,9 +2,9 @@
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::sync::Arc;
 
 use crate::flow::SessionKey;
+use crate::intern::Name;
 use crate::otlp::value::AnyValue;
 
 /// A borrowed value.
@@ -25,7 +25,9 @@ pub enum Value<'v> {
     /// A duration in nanoseconds.
     Duration(i64),
     /// A session's list of names.
-    Names(&'v [Arc<str>]),
+    Names(&'v [Name]),
+    /// A session's list of texts.
+    Texts(&'v [Box<str>]),
     /// A list in the expression.
     List(&'v [Literal]),
     /// An attribute that is neither text nor number nor bool.
@@ -142,15 +144,18 @@ impl<'v> Value<'v> {
     /// The members of a list; `None` when it is none.
     #[inline]
     pub fn items(self) -> Option<impl Iterator<Item = Self>> {
-        let (names, literals, array): (&'v [Arc<str>], &'v [Literal], AnyValue<'v>) = match self {
-            Self::Names(names) => (names, &[], AnyValue::Empty),
-            Self::List(literals) => (&[], literals, AnyValue::Empty),
-            Self::Other(array @ AnyValue::Array(_)) => (&[], &[], array),
+        type Lists<'v> = (&'v [Name], &'v [Box<str>], &'v [Literal], AnyValue<'v>);
+        let (names, texts, literals, array): Lists<'v> = match self {
+            Self::Names(names) => (names, &[], &[], AnyValue::Empty),
+            Self::Texts(texts) => (&[], texts, &[], AnyValue::Empty),
+            Self::List(literals) => (&[], &[], literals, AnyValue::Empty),
+            Self::Other(array @ AnyValue::Array(_)) => (&[], &[], &[], array),
             _ => return None,
         };
-        let names = names.iter().map(|name| Self::Str(name));
+        let names = names.iter().map(|name| Self::Str(name.text()));
+        let texts = texts.iter().map(|text| Self::Str(text));
         let array = array.items().map(|item| Self::from(Some(item)));
-        Some(names.chain(literals.iter().map(Literal::value)).chain(array))
+        Some(names.chain(texts).chain(literals.iter().map(Literal::value)).chain(array))
     }
 
     /// A number, or the text of one, as an `int`, cut towards zero; absent when it is none or out of range.

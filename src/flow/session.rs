@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use crate::genai::account::{Account, Sums};
+use crate::genai::calls::{Call, Sums};
+use crate::intern::Name;
 use crate::otlp::span::{SpanId, TraceId};
+use crate::pricing::PriceBook;
 
 /// What names a session.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -40,9 +42,9 @@ pub struct Session {
     /// Their bytes as received.
     pub bytes: u64,
     /// Names of its services, in the order in which they came; at most [`Session::MAX_NAMES`].
-    pub services: Vec<Arc<str>>,
+    pub services: Vec<Name>,
     /// Error types, in the order in which they came; at most [`Session::MAX_NAMES`].
-    pub error_types: Vec<Arc<str>>,
+    pub error_types: Vec<Name>,
     /// Start of its earliest span, nanoseconds since the epoch.
     pub start: u64,
     /// End of its latest span.
@@ -55,9 +57,11 @@ pub struct Session {
     pub complete: bool,
     /// How many spans meet each span predicate of the rules.
     pub predicates: Box<[u32]>,
-    /// What its spans told of models, tools and money.
-    pub account: Account,
-    /// What that comes to, once it is judged.
+    /// Records of its spans, in the order of [`Call::span`].
+    pub calls: Vec<Call>,
+    /// The prices that the records were made with; `None` while there are none.
+    pub book: Option<Arc<PriceBook>>,
+    /// The sums of the records. `None` until the session is complete.
     pub sums: Option<Box<Sums>>,
 }
 
@@ -224,7 +228,7 @@ impl Session {
         self.root_failed() || self.sums().last_call_failed
     }
 
-    /// The first of both, which is known before anything is read.
+    /// Whether the last turn's root has status ERROR.
     pub fn root_failed(&self) -> bool {
         self.last_root().is_some_and(|root| root.status == crate::otlp::span::STATUS_ERROR)
     }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use super::facts::{Facts, Operation};
-use super::tokens;
+use super::extract::facts::Charge;
+use super::extract::tokens;
+use super::vocabulary::Operation;
+
 use crate::otlp::span::SpanView;
 use crate::pricing::{Assumptions, Attodollars, Cost, Inclusive, PriceBook, Priced, Source, Status, Tokens, Usage};
 
-impl<'a> Facts<'a> {
+impl<'a> Charge<'a> {
     /// What the price book wants to know of the call.
     pub fn usage(&self) -> Usage<'a> {
         let [response_model, request_model] = self.told_models;
@@ -20,6 +22,7 @@ impl<'a> Facts<'a> {
             service_tier: self.service_tier,
             region: self.region,
             at: self.start,
+            identity: self.identity,
             tokens: tokens.flatten(),
             contradictory: tokens == Some(None),
             ..Usage::default()
@@ -27,19 +30,19 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// What a span costs, for all who ask; `facts` is what it says of models.
+/// What a span costs, for all who ask; `charge` is what it says of a model.
 ///
 /// A call of a model is priced by the user's own price of its model, else by one of spans that is for it, else by the books.
 /// Anything else is priced by an own price of spans, and where there is none but tokens are told, as a call. `None` where it
 /// is neither.
-pub fn price<'b>(book: &'b PriceBook, span: &SpanView<'_>, facts: Option<&Facts<'_>>) -> Option<Priced<'b>> {
+pub fn price<'b>(book: &'b PriceBook, span: &SpanView<'_>, charge: Option<&Charge<'_>>) -> Option<Priced<'b>> {
     let of_span = || price_by_attributes(book, span);
-    let Some(facts) = facts.filter(|facts| facts.operation.is_model_call() || facts.tokens.is_some()) else {
+    let Some(charge) = charge.filter(|charge| charge.operation.is_model_call() || charge.tokens.is_some()) else {
         return of_span();
     };
-    let of_model = price_facts(book, facts);
+    let of_model = price_call(book, charge);
     let by_own = of_model.source == Some(Source::Override) && of_model.status.has_cost();
-    if by_own && facts.operation.is_model_call() {
+    if by_own && charge.operation.is_model_call() {
         return Some(of_model);
     }
     let of_span = of_span().map(|priced| Priced { context_window: of_model.context_window, ..priced });
@@ -54,15 +57,15 @@ const RESELLER: &str = "openrouter";
 /// Of a call whose output (or input) is not told, the rest is priced: [`Status::Partial`], with the assumption. Where no
 /// book has a price, the cost is what the span itself tells: [`Status::Reported`]. A cost of zero that is told says nothing,
 /// because senders tell it of models that they do not know; nor does one of what ran on the user's own machine.
-fn price_facts<'b>(book: &'b PriceBook, facts: &Facts<'_>) -> Priced<'b> {
-    let mut priced = book.price(&facts.usage());
-    if facts.provider == RESELLER && priced.source != Some(Source::Override) {
-        priced = reported(facts).map_or(priced, |told| Priced { context_window: priced.context_window, ..told });
+fn price_call<'b>(book: &'b PriceBook, charge: &Charge<'_>) -> Priced<'b> {
+    let mut priced = book.price(&charge.usage());
+    if charge.provider == RESELLER && priced.source != Some(Source::Override) {
+        priced = reported(charge).map_or(priced, |told| Priced { context_window: priced.context_window, ..told });
     }
     match priced.status {
-        Status::UnknownModel | Status::NoPrice | Status::NoUsage => reported(facts).unwrap_or(priced),
+        Status::UnknownModel | Status::NoPrice | Status::NoUsage => reported(charge).unwrap_or(priced),
         Status::Ok | Status::Partial => {
-            for unknown in unknown(facts).into_iter().flatten() {
+            for unknown in unknown(charge).into_iter().flatten() {
                 priced.status = Status::Partial;
                 priced.assumptions = priced.assumptions.and(unknown);
             }
@@ -100,23 +103,24 @@ fn disjoint(tokens: &tokens::Tokens) -> Option<Tokens> {
 }
 
 /// What the span should tell and does not. Only language models have an output.
-fn unknown(facts: &Facts<'_>) -> [Option<Assumptions>; 2] {
-    let Some(tokens) = facts.tokens else { return [None, None] };
-    let output = facts.operation == Operation::Llm && tokens.output_visible.is_none();
+fn unknown(charge: &Charge<'_>) -> [Option<Assumptions>; 2] {
+    let Some(tokens) = charge.tokens else { return [None, None] };
+    let output = charge.operation == Operation::Llm && tokens.output_visible.is_none();
     [
         tokens.input_uncached.is_none().then_some(Assumptions::INPUT_UNKNOWN),
         output.then_some(Assumptions::OUTPUT_UNKNOWN),
     ]
 }
 
-fn reported<'b>(facts: &Facts<'_>) -> Option<Priced<'b>> {
-    let total = facts.cost.and_then(Attodollars::from_usd).filter(|cost| *cost > Attodollars::default())?;
+fn reported<'b>(charge: &Charge<'_>) -> Option<Priced<'b>> {
+    let total = charge.cost.and_then(Attodollars::from_usd).filter(|cost| *cost > Attodollars::default())?;
     Some(Priced { status: Status::Reported, cost: Some(Cost { total, ..Cost::default() }), ..Priced::default() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::genai::extract::facts::SpanFacts;
     use crate::pricing::BookFile;
 
     const ROWS: &str = r#"{"m": {"litellm_provider": "openai", "input_cost_per_token": 1e-06,
@@ -130,14 +134,14 @@ mod tests {
         PriceBook::load(&[BookFile::File(path)]).unwrap()
     }
 
-    fn facts(model: &'static str, tokens: Option<tokens::Tokens>, cost: Option<f64>) -> Facts<'static> {
-        Facts {
+    fn facts(model: &'static str, tokens: Option<tokens::Tokens>, cost: Option<f64>) -> SpanFacts<'static> {
+        SpanFacts {
             operation: Operation::Llm,
             provider: "openai",
             told_models: [model, ""],
             tokens,
             cost,
-            ..Facts::NOTHING
+            ..SpanFacts::NOTHING
         }
     }
 
@@ -145,9 +149,9 @@ mod tests {
         Some(tokens::Tokens { input_uncached: input, output_visible: output, ..tokens::Tokens::default() })
     }
 
-    fn said(facts: &Facts<'_>) -> (Status, String, Vec<&'static str>) {
+    fn said(facts: &SpanFacts<'_>) -> (Status, String, Vec<&'static str>) {
         let book = book();
-        let priced = price_facts(&book, facts);
+        let priced = price_call(&book, &facts.charge());
         assert_eq!(priced.cost.is_some(), priced.status.has_cost(), "{priced:?}");
         let cost = priced.cost.map(|cost| cost.total.to_string()).unwrap_or_default();
         (priced.status, cost, priced.assumptions.names().collect())
@@ -190,7 +194,7 @@ mod tests {
         assert_eq!(said(&facts("m", used(Some(1000), Some(100)), None)), (Status::Ok, "0.002".into(), vec![]));
         assert_eq!(said(&facts("m", used(Some(1000), None), None)), partial("0.001", "output_unknown"));
         assert_eq!(said(&facts("m", used(None, Some(100)), None)), partial("0.001", "input_unknown"));
-        let embedding = Facts { operation: Operation::Embedding, ..facts("e", used(Some(1000), None), None) };
+        let embedding = SpanFacts { operation: Operation::Embedding, ..facts("e", used(Some(1000), None), None) };
         assert_eq!(said(&embedding), (Status::Ok, "0.001".into(), vec![]));
         assert_eq!(said(&facts("m", None, None)), (Status::NoUsage, String::new(), vec![]));
     }
@@ -204,7 +208,7 @@ mod tests {
         for nothing in [0.0, -1.0, f64::NAN, 1e300] {
             assert_eq!(said(&facts("x", used(Some(1), Some(1)), Some(nothing))).0, Status::UnknownModel, "{nothing}");
         }
-        let own = Facts { server: "localhost", ..facts("x", used(Some(1), Some(1)), Some(0.5)) };
+        let own = SpanFacts { server: "localhost", ..facts("x", used(Some(1), Some(1)), Some(0.5)) };
         assert_eq!(said(&own), (Status::SelfHosted, String::new(), vec![]));
     }
 }

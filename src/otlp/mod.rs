@@ -7,6 +7,7 @@
 //! - [`event`]: one event of a span
 //! - [`keys`]: the attribute keys that somebody asked for, found with one probe a key
 //! - [`walk`]: a whole request: framing checked, each span visited
+//! - [`order`]: requests with their headers in front
 //! - [`revisit`]: single spans of a request again
 //! - [`join`]: kept spans back into requests
 //! - [`put`]: the wire written, field by field
@@ -22,6 +23,7 @@ pub mod fields;
 pub mod join;
 pub mod json;
 pub mod keys;
+pub mod order;
 pub mod probability;
 pub mod put;
 pub mod revisit;

@@ -1,10 +1,10 @@
-//! Spans of a request that was walked before, one by one: where each stands is known.
+//! Spans of a request that was walked before, one by one. Their places lead to headers and spans without a search.
 
 use super::fields::{resource, resource_spans, scope_spans};
 use super::keys::{KeyTable, Picked};
 use super::span::SpanView;
-use super::walk::{Place, ScopeView, Visit};
-use super::wire::{Reader, fields};
+use super::walk::{HeaderFields, Place, ScopeView, Visit};
+use super::wire::fields;
 
 /// Walks spans again, with their resources and scopes. Neighbours mostly have those in common, which are then read once.
 #[derive(Debug)]
@@ -13,10 +13,10 @@ pub struct Revisit<'a, 'k> {
     resource: Picked<'a>,
     scope: ScopeView<'a>,
     attributes: Picked<'a>,
-    /// Where `resource` was read: the address of the bytes, and the offset there.
-    resource_at: Option<(usize, u32)>,
-    /// The same of `scope`.
-    scope_at: Option<(usize, u32)>,
+    /// Where `resource` was read: the address of the bytes, and the fields in them.
+    resource_at: Option<(usize, HeaderFields)>,
+    /// Where `scope` was read.
+    scope_at: Option<(usize, HeaderFields)>,
 }
 
 // === impl Revisit ===
@@ -28,64 +28,54 @@ impl<'a, 'k> Revisit<'a, 'k> {
         Self { keys, resource, scope: ScopeView::default(), attributes, resource_at: None, scope_at: None }
     }
 
-    /// Walks one span: `bytes` is what its request was walked in, `place` where its fields begin there. `None` where no
-    /// good span stands at that place.
+    /// Walks one span. `bytes` are those from which the offsets of `place` count, and the header there must be complete: see
+    /// [`Tally::scattered`](super::walk::Tally::scattered). Returns `None` if no valid span stands at `place`.
     pub fn visit<T>(&mut self, bytes: &'a [u8], place: Place, visit: impl FnOnce(&Visit<'a, '_>) -> T) -> Option<T> {
-        let at = |start: u32| Some((bytes.as_ptr() as usize, start));
-        let (resource_at, scope_at) = (at(place.resource_spans.start), at(place.scope_spans.start));
-        if self.resource_at != resource_at {
+        let at = |fields| Some((bytes.as_ptr() as usize, fields));
+        let Place { header, span: range } = place;
+        if self.resource_at != at(header.resource) {
             self.resource_at = None;
-            self.read_resource(bytes, place)?;
-            self.resource_at = resource_at;
+            self.read_resource(bytes, header.resource)?;
+            self.resource_at = at(header.resource);
         }
-        if self.scope_at != scope_at {
+        if self.scope_at != at(header.scope) {
             self.scope_at = None;
-            self.read_scope(bytes, place)?;
-            self.scope_at = scope_at;
+            self.read_scope(bytes, header.scope)?;
+            self.scope_at = at(header.scope);
         }
-        let start = place.span.start as usize;
-        let span = bytes.get(start..start.checked_add(place.span.len as usize)?)?;
-        let span = SpanView::parse_again(span, self.keys, &mut self.attributes).ok()?;
-        Some(visit(&Visit { place, resource: &self.resource, scope: self.scope, span, attributes: &self.attributes }))
+        let span = SpanView::parse_again(range.of(bytes)?, self.keys, &mut self.attributes).ok()?;
+        Some(visit(&Visit {
+            range,
+            header: &header,
+            header_index: 0,
+            resource: &self.resource,
+            scope: self.scope,
+            span,
+            attributes: &self.attributes,
+        }))
     }
 
-    fn read_resource(&mut self, bytes: &'a [u8], place: Place) -> Option<()> {
+    fn read_resource(&mut self, bytes: &'a [u8], at: HeaderFields) -> Option<()> {
         self.resource.clear();
-        let mut reader = Reader::new(message(bytes, place.resource_spans.start)?);
-        while let Some(field) = reader.next_field().ok()? {
-            match field.number {
-                resource_spans::RESOURCE => {
-                    for attribute in fields(field.value.bytes(0).ok()?, resource::ATTRIBUTES) {
-                        self.resource.take_again(self.keys, attribute).ok()?;
-                    }
+        for part in at.of(bytes)?.parts() {
+            for resource in fields(part, resource_spans::RESOURCE) {
+                for attribute in fields(resource, resource::ATTRIBUTES) {
+                    self.resource.take_again(self.keys, attribute).ok()?;
                 }
-                // There may be a thousand scopes, and nothing behind them.
-                resource_spans::SCOPE_SPANS if place.headers_first => break,
-                _ => {}
             }
         }
         Some(())
     }
 
-    fn read_scope(&mut self, bytes: &'a [u8], place: Place) -> Option<()> {
+    fn read_scope(&mut self, bytes: &'a [u8], at: HeaderFields) -> Option<()> {
         self.scope = ScopeView::default();
-        let mut reader = Reader::new(message(bytes, place.scope_spans.start)?);
-        while let Some(field) = reader.next_field().ok()? {
-            match field.number {
-                scope_spans::SCOPE => self.scope.merge(field.value.bytes(0).ok()?).ok()?,
-                // There may be a thousand spans, and nothing behind them.
-                scope_spans::SPANS if place.headers_first => break,
-                _ => {}
+        for part in at.of(bytes)?.parts() {
+            for scope in fields(part, scope_spans::SCOPE) {
+                self.scope.merge(scope).ok()?;
             }
         }
         Some(())
     }
-}
-
-/// The body of the field that begins at `start`.
-fn message(bytes: &[u8], start: u32) -> Option<&[u8]> {
-    let mut reader = Reader::new(bytes.get(start as usize..)?);
-    reader.next_field().ok()??.value.bytes(0).ok()
 }
 
 #[cfg(test)]
@@ -100,7 +90,8 @@ mod tests {
 
     use super::*;
     use crate::otlp::event::EventNames;
-    use crate::otlp::walk::walk;
+    use crate::otlp::put::{put_len, put_message};
+    use crate::otlp::walk::{Header, Range, walk};
 
     fn attribute(key: &str, text: String) -> Vec<KeyValue> {
         let value = Some(AnyValue { value: Some(Value::StringValue(text)) });
@@ -135,10 +126,10 @@ mod tests {
         let [own, of] = ["own", "of"].map(|key| keys.add(key).unwrap());
         let shown = |visit: &Visit<'_, '_>| {
             let texts = (visit.attributes.get(own), visit.resource.get(of));
-            format!("{} {} {texts:?} {:?}", visit.span.name, visit.scope.name, visit.place)
+            format!("{} {} {texts:?} {:?}", visit.span.name, visit.scope.name, visit.place())
         };
         let mut seen = Vec::new();
-        assert_eq!(walk(&bytes, &keys, |visit| seen.push((visit.place, shown(visit)))).unwrap().refused, 0);
+        assert_eq!(walk(&bytes, &keys, |visit| seen.push((visit.place(), shown(visit)))).unwrap().refused, 0);
         assert_eq!(seen.len(), 8);
         let mut again = Revisit::new(&keys);
         for at in [0, 1, 2, 3, 4, 5, 6, 7, 0, 4, 1, 7, 7, 2] {
@@ -192,7 +183,7 @@ mod tests {
             format!("{values:?} {events:?} {links} {met} {} {:?}", visit.span.status, visit.attributes.present())
         };
         let mut seen = Vec::new();
-        walk(&bytes, &keys, |visit| seen.push((visit.place, shown(visit)))).unwrap();
+        walk(&bytes, &keys, |visit| seen.push((visit.place(), shown(visit)))).unwrap();
         let (place, said) = &seen[0];
         assert_eq!(Revisit::new(&keys).visit(&bytes, *place, shown).as_ref(), Some(said));
     }
@@ -201,17 +192,61 @@ mod tests {
     fn a_place_without_a_span_is_none_and_spoils_nothing() {
         let (bytes, keys) = (request(), KeyTable::default());
         let mut places = Vec::new();
-        walk(&bytes, &keys, |visit| places.push(visit.place)).unwrap();
+        walk(&bytes, &keys, |visit| places.push(visit.place())).unwrap();
+        let fields_at = |start| HeaderFields { front: Range { start, len: 9 }, back: Range { start, len: 9 } };
         let mut again = Revisit::new(&keys);
         for offset in [3, bytes.len() as u32, u32::MAX] {
             let mut wrong = places[1];
             wrong.span.start = offset;
             assert!(again.visit(&bytes, wrong, |_| ()).is_none());
             wrong = places[1];
-            (wrong.resource_spans.start, wrong.scope_spans.start) = (offset, offset);
+            wrong.header = Header { resource: fields_at(offset), scope: fields_at(offset) };
             again.visit(&bytes, wrong, |_| ());
             let name = again.visit(&bytes, places[1], |visit| visit.scope.name.to_owned());
             assert_eq!(name.as_deref(), Some("scope 1"));
         }
+    }
+
+    #[test]
+    fn headers_are_read_without_the_spans_between_front_and_back() {
+        let span = |id: u16| Span {
+            trace_id: vec![1; 16],
+            span_id: [[9; 6].as_slice(), &id.to_be_bytes()].concat(),
+            ..Span::default()
+        };
+        let resource = |key: &str| Resource { attributes: attribute(key, key.into()), ..Resource::default() };
+        let scope = |name: &str, version: &str| InstrumentationScope {
+            name: name.into(),
+            version: version.into(),
+            ..InstrumentationScope::default()
+        };
+        let mut bytes = Vec::new();
+        put_message(&mut bytes, 1, |resource_spans| {
+            put_len(resource_spans, 1, &resource("front").encode_to_vec());
+            put_message(resource_spans, 2, |scope_spans| {
+                put_len(scope_spans, 1, &scope("front", "").encode_to_vec());
+                (1..=1002).for_each(|id| put_len(scope_spans, 2, &span(id).encode_to_vec()));
+                put_len(scope_spans, 3, b"https://schema.example/behind");
+                put_len(scope_spans, 1, &scope("", "behind").encode_to_vec());
+            });
+            put_len(resource_spans, 3, b"https://schema.example/behind");
+            put_len(resource_spans, 1, &resource("behind").encode_to_vec());
+        });
+        let mut keys = KeyTable::default();
+        let slots = ["front", "behind"].map(|key| keys.add(key).unwrap());
+        let shown = |visit: &Visit<'_, '_>| {
+            let texts = slots.map(|slot| visit.resource.get(slot));
+            format!("{} {texts:?} {} {}", visit.span.span_id, visit.scope.name, visit.scope.version)
+        };
+        let mut seen = Vec::new();
+        assert_eq!(walk(&bytes, &keys, |visit| seen.push((visit.place(), shown(visit)))).unwrap().scattered, 0);
+        let (first, last) = (&seen[0], &seen[1001]);
+        assert!(last.1.ends_with(r#"[Some(Str("front")), Some(Str("behind"))] front behind"#), "{}", last.1);
+        let behind_first = (first.0.span.start + first.0.span.len) as usize;
+        bytes[behind_first..last.0.span.start as usize].fill(0xff);
+        for (place, said) in [first, last] {
+            assert_eq!(Revisit::new(&keys).visit(&bytes, *place, shown).as_ref(), Some(said));
+        }
+        assert!(Revisit::new(&keys).visit(&bytes, seen[500].0, shown).is_none());
     }
 }

@@ -3,35 +3,18 @@
 //! 1. The outer levels are checked strictly: where request, `ResourceSpans` or `ScopeSpans` are broken, the request is.
 //! 2. A span that is broken inside is counted as refused, with the first reason; its neighbours go through.
 //! 3. So is every span of a broken resource or scope.
+//! 4. The [`Header`] of each span is located before the span is visited, wherever its fields stand.
+
+mod place;
+
+pub use place::{Header, HeaderBytes, HeaderFields, Place, Range};
 
 use super::fields::{entity_ref, request, resource, resource_spans, scope, scope_spans};
 use super::keys::{KeyTable, Picked};
 use super::span::{SpanError, SpanView};
 use super::value::{Attribute, string};
 use super::wire::{Reader, WireError, fields};
-
-/// Where in the request a span stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The `resource_spans` field, its tag and length with it.
-    pub resource_spans: Range,
-    /// The `scope_spans` field, its tag and length with it.
-    pub scope_spans: Range,
-    /// The `Span` message, without tag and length.
-    pub span: Range,
-    /// Nothing stands behind the scopes in its `ResourceSpans` nor behind the spans in its `ScopeSpans`: what is in front of
-    /// the first is all of their headers.
-    pub headers_first: bool,
-}
-
-/// A byte range of a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Range {
-    /// Offset of the first byte.
-    pub start: u32,
-    /// Length in bytes.
-    pub len: u32,
-}
+use place::Members;
 
 /// An `InstrumentationScope`, as far as it tells producers apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,8 +28,13 @@ pub struct ScopeView<'a> {
 /// One span on its way past.
 #[derive(Clone, Copy, Debug)]
 pub struct Visit<'a, 'p> {
-    /// Where it stands.
-    pub place: Place,
+    /// The `Span` message, without tag and length, in the bytes that are walked.
+    pub range: Range,
+    /// The location of its header in the same bytes.
+    pub header: &'p Header,
+    /// The number of headers whose spans were visited before, in this walk. Tables of a request's headers have no gaps.
+    /// 0 when the span is visited again.
+    pub header_index: u32,
     /// The known attributes of its resource.
     pub resource: &'p Picked<'a>,
     /// Its scope.
@@ -70,26 +58,17 @@ pub struct Tally {
     pub refused_bytes: u64,
     /// Why the first of them was refused.
     pub reason: Option<String>,
-    /// The most scopes or spans of one message that have to be passed over to find all of a header.
-    pub scattered: u32,
-}
-
-/// What a message says of its own header.
-#[derive(Clone, Copy, Debug, Default)]
-struct Layout {
-    /// How many scopes or spans it has.
-    members: u32,
-    /// Something stands behind the first of them.
-    behind: bool,
+    /// `ResourceSpans` and `ScopeSpans` with header fields between their members. The [`Header`]s of their spans lack these
+    /// fields: such a request must be [put in order](super::order) before its spans are read by their headers.
+    pub scattered: u64,
 }
 
 struct Walk<'a, 'k, F> {
     keys: &'k KeyTable,
     base: usize,
-    /// The `resource_spans` and `scope_spans` fields that are being walked.
-    outer: (Range, Range),
-    /// Of the same.
-    layouts: (Layout, Layout),
+    /// The header of the `ScopeSpans` that is being walked.
+    header: Header,
+    header_index: u32,
     resource: Picked<'a>,
     attributes: Picked<'a>,
     tally: Tally,
@@ -107,8 +86,8 @@ where
     let mut walk = Walk {
         keys,
         base: request.as_ptr() as usize,
-        outer: (Range::default(), Range::default()),
-        layouts: (Layout::default(), Layout::default()),
+        header: Header::EMPTY,
+        header_index: 0,
         resource: Picked::new(keys),
         attributes: Picked::new(keys),
         tally: Tally::default(),
@@ -118,7 +97,6 @@ where
     while let Some(field) = reader.next_field()? {
         if field.number == request::RESOURCE_SPANS {
             let message = field.value.bytes(field.start)?;
-            walk.outer.0 = whole(field.start, field.end);
             walk.resource_spans(message).map_err(|error| at(error, field.end - message.len()))?;
         }
     }
@@ -136,17 +114,18 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
     fn resource_spans(&mut self, bytes: &'a [u8]) -> Result<(), WireError> {
         // The resource may stand behind its spans: it is read first, in a pass that skips them.
         self.resource.clear();
-        self.layouts.0 = Layout::default();
-        let mut fault = None;
+        let (mut fault, mut scopes) = (None, Members::default());
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.next_field()? {
-            self.layouts.0.add(field.number == resource_spans::SCOPE_SPANS);
             match field.number {
                 resource_spans::RESOURCE => {
                     let message = field.value.bytes(field.start)?;
                     fault = fault.or(self.resource(message).err());
                 }
-                resource_spans::SCOPE_SPANS => drop(field.value.bytes(field.start)?),
+                resource_spans::SCOPE_SPANS => {
+                    field.value.bytes(field.start)?;
+                    scopes.add(&field);
+                }
                 resource_spans::SCHEMA_URL => {
                     let bytes = field.value.bytes(field.start)?;
                     fault = fault.or(string(bytes, field.start).err());
@@ -154,13 +133,13 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
                 _ => {}
             }
         }
+        self.header.resource = scopes.enclosing(Range::in_base(self.base, bytes));
+        self.tally.scattered += u64::from(scopes.scattered);
         let fault = fault.map(|error| format!("malformed resource: {error}"));
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.next_field()? {
             if field.number == resource_spans::SCOPE_SPANS {
                 let message = field.value.bytes(field.start)?;
-                let base = range(self.base, bytes).start as usize;
-                self.outer.1 = whole(base + field.start, base + field.end);
                 let inner = field.end - message.len();
                 self.scope_spans(message, fault.as_deref()).map_err(|error| at(error, inner))?;
             }
@@ -185,14 +164,15 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
 
     fn scope_spans(&mut self, bytes: &'a [u8], fault: Option<&str>) -> Result<(), WireError> {
         let mut view = ScopeView::default();
-        let mut own = None;
-        self.layouts.1 = Layout::default();
+        let (mut own, mut spans) = (None, Members::default());
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.next_field()? {
-            self.layouts.1.add(field.number == scope_spans::SPANS);
             match field.number {
                 scope_spans::SCOPE => own = own.or(view.merge(field.value.bytes(field.start)?).err()),
-                scope_spans::SPANS => drop(field.value.bytes(field.start)?),
+                scope_spans::SPANS => {
+                    field.value.bytes(field.start)?;
+                    spans.add(&field);
+                }
                 scope_spans::SCHEMA_URL => {
                     let bytes = field.value.bytes(field.start)?;
                     own = own.or(string(bytes, field.start).err());
@@ -200,18 +180,18 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
                 _ => {}
             }
         }
-        if !self.headers_first() {
-            let (resource, scope) = self.layouts;
-            self.tally.scattered = self.tally.scattered.max(resource.members).max(scope.members);
-        }
+        self.header.scope = spans.enclosing(Range::in_base(self.base, bytes));
+        self.tally.scattered += u64::from(spans.scattered);
         let own = own.map(|error| format!("malformed scope: {error}"));
         let fault = fault.or(own.as_deref());
+        let visited = self.tally.spans;
         let mut reader = Reader::new(bytes);
         while let Some(field) = reader.next_field()? {
             if field.number == scope_spans::SPANS {
                 self.span(field.value.bytes(field.start)?, view, fault);
             }
         }
+        self.header_index += u32::from(self.tally.spans > visited);
         Ok(())
     }
 
@@ -223,19 +203,18 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
             Ok(span) => {
                 self.tally.spans += 1;
                 self.tally.bytes += bytes.len() as u64;
-                let (resource_spans, scope_spans) = self.outer;
-                let (at, headers_first) = (range(self.base, bytes), self.headers_first());
-                let place = Place { resource_spans, scope_spans, span: at, headers_first };
-                let visit = Visit { place, resource: &self.resource, scope: view, span, attributes: &self.attributes };
-                (self.visit)(&visit);
+                (self.visit)(&Visit {
+                    range: Range::in_base(self.base, bytes),
+                    header: &self.header,
+                    header_index: self.header_index,
+                    resource: &self.resource,
+                    scope: view,
+                    span,
+                    attributes: &self.attributes,
+                });
             }
             Err(error) => self.refuse(bytes, || reason(error, bytes)),
         }
-    }
-
-    /// [`Place::headers_first`] of the spans that are being walked.
-    fn headers_first(&self) -> bool {
-        !self.layouts.0.behind && !self.layouts.1.behind
     }
 
     #[cold]
@@ -246,13 +225,12 @@ impl<'a, F: FnMut(&Visit<'a, '_>)> Walk<'a, '_, F> {
     }
 }
 
-// === impl Layout ===
+// === impl Visit ===
 
-impl Layout {
-    /// Takes a field in, in the order of the wire.
-    fn add(&mut self, is_member: bool) {
-        self.members += u32::from(is_member);
-        self.behind |= !is_member && self.members > 0;
+impl Visit<'_, '_> {
+    /// Where [`Revisit`](super::revisit::Revisit) finds the span again.
+    pub fn place(&self) -> Place {
+        Place { header: *self.header, span: self.range }
     }
 }
 
@@ -292,16 +270,6 @@ fn check_entity_ref(bytes: &[u8]) -> Result<(), WireError> {
 
 fn at(error: WireError, base: usize) -> WireError {
     WireError { offset: error.offset.saturating_add(base), ..error }
-}
-
-fn whole(start: usize, end: usize) -> Range {
-    let cut = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Range { start: cut(start), len: cut(end.saturating_sub(start)) }
-}
-
-fn range(base: usize, bytes: &[u8]) -> Range {
-    let start = (bytes.as_ptr() as usize).saturating_sub(base);
-    Range { start: u32::try_from(start).unwrap_or(u32::MAX), len: u32::try_from(bytes.len()).unwrap_or(u32::MAX) }
 }
 
 fn reason(error: SpanError, bytes: &[u8]) -> String {

@@ -63,11 +63,6 @@ impl Rate {
         Self(half_even(self.0, 2))
     }
 
-    /// In US dollars, as near as a double comes.
-    pub(super) fn usd(self) -> f64 {
-        self.0 as f64 / 10_f64.powi(SCALE)
-    }
-
     /// Whether it is free.
     pub(super) fn is_zero(self) -> bool {
         self.0 == 0
@@ -92,11 +87,6 @@ impl Ratio {
             return Err(wrong("more than 1000"));
         }
         Ok(Self::reduced(over, scale))
-    }
-
-    /// As near as a double comes.
-    pub(super) fn as_f64(self) -> f64 {
-        self.over as f64 / self.under as f64
     }
 
     /// Both multipliers in one.

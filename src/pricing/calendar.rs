@@ -1,6 +1,7 @@
 //! Dates and hours of the day as price books write them, in UTC.
 
 use crate::clock::{Nanos, SECOND};
+use crate::config::section::Section;
 
 const MINUTE: u32 = 60;
 const HOUR: u32 = 60 * MINUTE;
@@ -77,6 +78,17 @@ pub(crate) fn moment(text: &str) -> Option<Nanos> {
     let local = date(day)?.checked_add(u64::from(second_of_day(time)?) * SECOND)?.checked_add(nanos)?;
     let east = offset(zone)? * i64::try_from(SECOND).ok()?;
     local.checked_add_signed(-east)
+}
+
+/// Reads `effective_from`, from when on prices hold: a day, as in `2026-01-31`, or a moment. 0 if the key is absent.
+pub(super) fn effective_from(section: &mut Section<'_, '_>) -> Nanos {
+    let read = section.scalar("effective_from", |scalar| {
+        let from = date(&scalar.text).or_else(|| moment(&scalar.text));
+        from.ok_or_else(|| {
+            format!("{:.40?} must be a day as in 2026-01-31, or a moment as in 2026-01-31T12:00:00Z", scalar.text)
+        })
+    });
+    read.unwrap_or_default()
 }
 
 /// A time of the day in seconds, in UTC: `16:30`, `16:30:00Z`, `16:30:00+08:00`.

@@ -5,9 +5,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::book::{Contents, Edition, PriceBook};
 use super::nouns::Source;
 use super::overrides::Overrides;
-use super::{Contents, Edition, PriceBook, genai_prices, litellm, snapshot};
+use super::{genai_prices, litellm, snapshot};
 use crate::config::{Problem, Problems};
 
 /// Where prices come from.

@@ -1,29 +1,10 @@
 //! Which row a call is priced by, found once and remembered.
 
-use super::litellm::Unpriced;
-use super::nouns::{Match, Source, Usage};
+use super::book::{Contents, PriceBook};
+use super::found::Resolved;
+use super::nouns::Usage;
 use super::providers;
-use super::{Contents, PriceBook};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128_with_seed};
-
-/// A row that was found in one book.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) row: u32,
-    pub(super) matched: Match,
-    /// Whether the row is one of the provider that was named; nobody was where it is not.
-    pub(super) provider_known: bool,
-}
-
-/// What is known of the prices of a provider's model, before the time and the counts of a call.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Resolved {
-    /// The place of the first of the user's own rules that is for it.
-    pub(super) rule: Option<usize>,
-    /// The book, by its place, and the row.
-    pub(super) row: Option<(usize, Found)>,
-    pub(super) self_hosted: bool,
-}
 
 // === impl PriceBook ===
 
@@ -35,7 +16,10 @@ impl PriceBook {
 
     /// 128 bits of all that [`PriceBook::look_up`] looks at, with a seed that senders do not know.
     fn key(&self, usage: &Usage<'_>) -> u128 {
-        let Usage { provider, server_address, response_model, request_model, region, .. } = *usage;
+        let Usage { provider, server_address, response_model, request_model, region, identity, .. } = *usage;
+        if identity != 0 {
+            return u128::from(identity);
+        }
         let parts = [provider, server_address, response_model, request_model, region];
         // To begin a hash that is fed piece by piece takes longer than all of the rest.
         let (mut buffer, mut end) = ([0; 256], 0);
@@ -81,26 +65,6 @@ impl PriceBook {
             first.get_or_insert((at, found));
         }
         Resolved { rule, row: first, self_hosted: false }
-    }
-}
-
-// === impl Contents ===
-
-impl Contents {
-    /// Whose book it is.
-    pub(super) fn source(&self) -> Source {
-        match self {
-            Self::Litellm(_) => Source::Litellm,
-            Self::Genai(_) => Source::Genai,
-        }
-    }
-
-    /// Why a row has no price, if it has none.
-    pub(super) fn unpriced(&self, row: u32) -> Option<Unpriced> {
-        match self {
-            Self::Litellm(book) => book.rows.get(row as usize)?.unpriced,
-            Self::Genai(book) => book.models.get(row as usize)?.unpriced,
-        }
     }
 }
 

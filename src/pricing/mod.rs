@@ -10,13 +10,14 @@
 //! What goes in and comes out stands in [`nouns`]; the book in use, and its files, are held by [`Prices`].
 
 mod amount;
+mod book;
 mod calendar;
+mod found;
 mod genai_prices;
 mod json;
 mod litellm;
 mod load;
 mod lookup;
-mod most;
 mod names;
 mod nouns;
 mod overrides;
@@ -24,113 +25,34 @@ mod prices;
 mod providers;
 mod remembered;
 mod snapshot;
+mod span_rule;
 mod spans;
 #[cfg(test)]
 mod tests;
 mod tier;
 mod unit;
 
-use std::hash::BuildHasher;
-use std::sync::Arc;
-
 pub use amount::Attodollars;
+pub use book::{Counts, Edition, PriceBook};
 pub(crate) use calendar::moment;
-pub use litellm::Unpriced;
+pub use found::Unpriced;
 pub use load::{BookFile, LEAST_PERCENT};
-pub use most::Most;
 pub use names::named_by_arn;
 pub use nouns::{Assumptions, Cost, Inclusive, Match, Priced, Source, Status, Tokens, Usage};
 pub use prices::{Prices, Reload};
 pub use snapshot::DATE as SNAPSHOT_DATE;
 
-use lookup::Resolved;
-use overrides::Overrides;
-use remembered::Remembered;
+use book::Contents;
+use found::Resolved;
 use tier::{Call, Tier};
 use unit::{Bill, PerUnit, Rates};
 
-/// Prices of everything. Shared by all shards: what is looked up is remembered within.
-#[derive(Debug)]
-pub struct PriceBook {
-    /// In the order in which they are asked.
-    editions: Vec<Edition>,
-    overrides: Overrides,
-    /// Edition of the user's own prices.
-    own_version: Box<str>,
-    /// By a hash of provider, models and region.
-    remembered: Remembered<u128, Resolved>,
-    /// By a hash of all that tells the model of a call.
-    most: Remembered<u64, Most>,
-    seed: u64,
-}
-
-/// A book that was loaded.
-#[derive(Debug)]
-pub struct Edition {
-    /// The file, or `embedded litellm`.
-    name: Arc<str>,
-    /// SHA-256 of the file, in hex.
-    sha256: Box<str>,
-    contents: Contents,
-}
-
-/// What is in a book.
-#[derive(Debug)]
-enum Contents {
-    Litellm(litellm::Book),
-    Genai(genai_prices::Book),
-}
-
-/// What a book has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Rows with a price.
-    pub priced: usize,
-    /// Rows with prices that are all zero, which says nothing.
-    pub zero: usize,
-    /// Rows that are priced by units that no span counts.
-    pub other_units: usize,
-    /// Rows without any price.
-    pub nothing: usize,
-    /// Rows that could not be read, and what is wrong with the first.
-    pub skipped: usize,
-    /// See `skipped`.
-    pub first_skipped: Option<String>,
-    /// Price keys that are not understood, over all rows.
-    pub unknown_keys: usize,
-}
-
-/// Digits of a file's SHA-256 that tell its edition.
-const VERSION_DIGITS: usize = 12;
 /// More of one kind of token is no count: as in OTLP, they are signed.
 const MOST: u64 = i64::MAX as u64;
 
 // === impl PriceBook ===
 
 impl PriceBook {
-    fn of(editions: Vec<Edition>, overrides: Overrides, own: String) -> Self {
-        let seed = foldhash::fast::RandomState::default().hash_one(0_u8);
-        let own_version = own.get(..VERSION_DIGITS).unwrap_or_default().into();
-        Self { editions, overrides, own_version, remembered: Remembered::default(), most: Remembered::default(), seed }
-    }
-
-    /// Edition of the user's own prices: the first digits of the SHA-256 of their files; empty where there are none.
-    pub fn own_version(&self) -> &str {
-        &self.own_version
-    }
-
-    /// Whether it was made of the same editions, in the same order.
-    pub fn is_same_as(&self, other: &Self) -> bool {
-        let editions = |book: &Self| book.editions.iter().map(|it| (it.name.clone(), it.sha256.clone())).collect();
-        let (own, others): (Vec<_>, Vec<_>) = (editions(self), editions(other));
-        own == others && self.own_version == other.own_version
-    }
-
-    /// The books that it was made of, but for the user's own.
-    pub fn editions(&self) -> &[Edition] {
-        &self.editions
-    }
-
     /// What a call of a model costs.
     pub fn price(&self, usage: &Usage<'_>) -> Priced<'_> {
         let resolved = self.resolve(usage);
@@ -230,62 +152,5 @@ impl PriceBook {
             Bill::Overflow => (Status::InvalidUsage, None),
         };
         Priced { status, cost, assumptions, ..found }
-    }
-
-    /// The edition of the user's own prices; that of a book stands with it.
-    fn version(&self, source: Source) -> &str {
-        if source == Source::Override { &self.own_version } else { "" }
-    }
-}
-
-// === impl Edition ===
-
-impl Edition {
-    fn new(name: Arc<str>, sha256: String, contents: Contents) -> Self {
-        Self { name, sha256: sha256.into(), contents }
-    }
-
-    /// The file, or `embedded litellm`.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whose book it is.
-    pub fn source(&self) -> Source {
-        self.contents.source()
-    }
-
-    /// The SHA-256 of the file, in hex.
-    pub fn sha256(&self) -> &str {
-        &self.sha256
-    }
-
-    /// Which edition it is: the first digits of its SHA-256.
-    pub fn version(&self) -> &str {
-        self.sha256.get(..VERSION_DIGITS).unwrap_or_default()
-    }
-
-    /// What it has.
-    pub fn counts(&self) -> Counts {
-        let (reasons, skipped, first_skipped, unknown_keys): (Vec<_>, _, _, _) = match &self.contents {
-            Contents::Litellm(book) => {
-                let reasons = book.rows.iter().map(|row| row.unpriced).collect();
-                (reasons, book.skipped, &book.first_skipped, book.unknown_keys)
-            }
-            Contents::Genai(book) => {
-                let reasons = book.models.iter().map(|model| model.unpriced).collect();
-                (reasons, book.skipped, &book.first_skipped, book.unknown_keys)
-            }
-        };
-        let count = |reason| reasons.iter().filter(|known| **known == reason).count();
-        Counts {
-            priced: count(None),
-            zero: count(Some(Unpriced::Zero)),
-            other_units: count(Some(Unpriced::OtherUnits)),
-            nothing: count(Some(Unpriced::Nothing)),
-            skipped,
-            first_skipped: first_skipped.clone(),
-            unknown_keys,
-        }
     }
 }

@@ -21,6 +21,9 @@ pub struct Usage<'a> {
     pub region: &'a str,
     /// When the call began; prices have dates.
     pub at: Nanos,
+    /// A hash of all texts above but the tier, with a seed that senders do not know, by which the row is remembered. 0 if the
+    /// caller has none.
+    pub identity: u64,
     /// The tokens, or `None` when the span does not tell: zeros are an answer, nothing is none.
     pub tokens: Option<Tokens>,
     /// The counts that were told contradict each other, whatever `tokens` makes of them.

@@ -1,4 +1,4 @@
-//! The user's own prices, in YAML: of models, and of spans that no price book knows (see [`super::spans`]).
+//! The user's own prices, in YAML: of models, and of spans that no price book knows (see [`super::span_rule`]).
 //!
 //! ```yaml
 //! models:
@@ -10,11 +10,11 @@
 //! ```
 
 use super::amount::Rate;
-use super::calendar;
+use super::calendar::effective_from;
 use super::litellm::{Price, Row, keys};
 use super::names::told;
 use super::providers::Provider;
-use super::spans::SpanRule;
+use super::span_rule::SpanRule;
 use crate::clock::Nanos;
 use crate::config::section::{Section, item, suggest};
 use crate::config::tree::{Entry, Node, Value};
@@ -117,11 +117,6 @@ impl Overrides {
 // === impl Rule ===
 
 impl Rule {
-    /// The prices of all times.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.periods.iter().map(|(_, row)| row)
-    }
-
     /// The prices at a time.
     pub(super) fn at(&self, at: Nanos) -> Option<&Row> {
         self.periods.iter().rev().find(|(from, _)| *from <= at).map(|(_, row)| row)
@@ -167,19 +162,9 @@ fn rate(entry: &Entry) -> Result<Rate, String> {
     }
 }
 
-/// From when on prices hold: a day, `2026-01-31`, or a moment; the beginning of all times where nothing is given.
-pub(super) fn effective_from(section: &mut Section<'_, '_>) -> Nanos {
-    let read = section.scalar("effective_from", |scalar| {
-        let from = calendar::date(&scalar.text).or_else(|| calendar::moment(&scalar.text));
-        from.ok_or_else(|| {
-            format!("{:.40?} must be a day as in 2026-01-31, or a moment as in 2026-01-31T12:00:00Z", scalar.text)
-        })
-    });
-    read.unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::calendar::date;
     use super::*;
 
     fn wrong(text: &str) -> Vec<String> {
@@ -298,7 +283,7 @@ models:
         assert_eq!(own.find(2, "openai", ["gpt-4o", ""]), None);
         assert_eq!(own.find(0, "other", ["gpt-4o", ""]), Some(1));
         assert_eq!(own.find(0, "other", ["", ""]), None);
-        assert!(own.rules[0].at(calendar::date("2025-12-31").unwrap()).is_none());
-        assert!(own.rules[0].at(calendar::date("2026-01-31").unwrap()).is_some());
+        assert!(own.rules[0].at(date("2025-12-31").unwrap()).is_none());
+        assert!(own.rules[0].at(date("2026-01-31").unwrap()).is_some());
     }
 }

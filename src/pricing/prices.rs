@@ -8,9 +8,9 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
+use super::book::{Edition, PriceBook};
 use super::load::BookFile;
 use super::nouns::Source;
-use super::{Edition, PriceBook};
 use crate::config::{self, Problem, Problems, Sourced};
 
 /// The book in use. Shared by all who price.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use super::overrides::Overrides;
 use super::*;
 use crate::clock::Nanos;
 

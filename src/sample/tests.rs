@@ -38,7 +38,8 @@ fn session(errors: u32, randomness: u64) -> Session {
         orphans: 0,
         complete: true,
         predicates: Box::default(),
-        account: crate::genai::account::Account::default(),
+        calls: Vec::new(),
+        book: None,
         sums: None,
     }
 }

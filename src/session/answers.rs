@@ -14,7 +14,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::flow::Answer;
-use crate::genai::account::within;
+use crate::genai::calls::within;
 use crate::otlp::span::TraceId;
 
 /// Answers and the traces that tell of them. Shared by all receiving threads and shards.

@@ -2,22 +2,19 @@
 
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use crate::config;
 use crate::expr::Predicates;
-use crate::flow::{Answer, ArrivedSpan, SpanRef, Text};
-use crate::genai::answer_keys::AnswerKeys;
+use crate::flow::{ArrivedSpan, SpanRef, Text};
+use crate::genai::calls::CallReader;
 use crate::genai::conventions::Conventions;
-use crate::genai::ends::Ends;
-use crate::genai::fact_keys::FactKeys;
-use crate::genai::session_keys::SessionKeys;
+use crate::genai::extract::session_id::SessionKeys;
+use crate::genai::vocabulary::OutcomeSource;
+use crate::intern::{Kind, Name};
 use crate::otlp::keys::KeyTable;
-use crate::otlp::revisit::Revisit;
 use crate::otlp::span::STATUS_ERROR;
 use crate::otlp::tracestate;
 use crate::otlp::walk::Visit;
-use crate::pricing::{PriceBook, Prices};
+use crate::pricing::Prices;
 
 /// What spans are read by: compiled once, shared by all threads.
 #[derive(Debug)]
@@ -26,12 +23,8 @@ pub struct Lens {
     pub keys: KeyTable,
     /// Which of them name sessions.
     pub session_keys: SessionKeys,
-    /// Which of them speak of models.
-    pub fact_keys: Arc<FactKeys>,
-    /// Which of them tell of a model's answer.
-    pub answer_keys: AnswerKeys,
-    /// What says how a session ended.
-    pub ends: Ends,
+    /// Reads records.
+    pub calls: Arc<CallReader>,
     /// What calls cost.
     pub prices: Arc<Prices>,
     /// What rules ask of spans.
@@ -55,19 +48,24 @@ impl Lens {
         let mut keys = KeyTable::default();
         Self {
             session_keys: SessionKeys::compile(conventions, &mut keys),
-            fact_keys: Arc::new(FactKeys::compile(conventions, &mut keys)),
-            answer_keys: AnswerKeys::compile(conventions, &mut keys),
-            ends: Ends::compile(config, &mut keys),
+            calls: Arc::new(CallReader::compile(conventions, config, &mut keys)),
             prices,
             keys,
             predicates: Predicates::default(),
         }
     }
 
-    /// Describes a span that is being walked, at the prices of `book`. `turn` and `segment` are left for the shard to fill in.
-    pub fn describe(&self, visit: &Visit<'_, '_>, frame: Frame<'_>, book: &PriceBook) -> ArrivedSpan {
+    /// Describes a span that is being walked. `outcome` is what it says of its session. Turn, segment and header are left for
+    /// others to fill in, as is its record.
+    pub fn describe(
+        &self,
+        visit: &Visit<'_, '_>,
+        frame: Frame<'_>,
+        outcome: Option<(OutcomeSource, Name)>,
+    ) -> ArrivedSpan {
         let span = &visit.span;
-        let error_type = if span.status == STATUS_ERROR { self.session_keys.error_type(visit) } else { "" };
+        let failed = span.status == STATUS_ERROR;
+        let error_type = if failed { self.session_keys.error_type(visit) } else { "" };
         let randomness = if span.trace_state.is_empty() { None } else { tracestate::randomness(span.trace_state) };
         ArrivedSpan {
             span: SpanRef {
@@ -75,46 +73,29 @@ impl Lens {
                 parent_id: span.parent_id,
                 turn: 0,
                 segment: 0,
-                resource_spans: frame.offset + visit.place.resource_spans.start,
-                scope_spans: frame.offset + visit.place.scope_spans.start,
-                start: frame.offset + visit.place.span.start,
-                len: visit.place.span.len,
-                headers_first: visit.place.headers_first,
-                failed: span.status == STATUS_ERROR,
+                header: 0,
+                start: frame.offset + visit.range.start,
+                len: visit.range.len,
+                failed,
+                remote_parent: span.has_remote_parent(),
                 predicates: self.predicates.evaluate(visit),
             },
             start: span.start,
             end: span.end,
             status: span.status,
-            remote_parent: span.has_remote_parent(),
+            call: ArrivedSpan::NO_CALL,
             ends_session: self.session_keys.ends_session(visit),
-            share: self.share(visit, book),
+            outcome,
             name: frame.text(span.name.as_bytes()),
-            service: frame.text(self.session_keys.service(visit)),
-            error_type: frame.text(error_type.as_bytes()),
+            service: Name::NONE,
+            error_type: Name::new(Kind::ErrorType, error_type),
             incoming_rv: randomness.unwrap_or(u64::MAX),
         }
     }
 
-    /// The answer of a model that the span tells of.
-    pub(super) fn answer(&self, visit: &Visit<'_, '_>) -> Option<Answer> {
-        let id = self.answer_keys.id(visit, || self.fact_keys.glance(visit));
-        let (start, end) = (visit.span.start, visit.span.end);
-        (!id.is_empty()).then(|| Answer { id: xxh3_64(id), start, end })
-    }
-
-    /// Describes a span that is already held, from its bytes in `segment`.
-    pub fn describe_again<'a>(
-        &self,
-        reader: &mut Revisit<'a, '_>,
-        span: &SpanRef,
-        segment: &'a [u8],
-        book: &PriceBook,
-    ) -> Option<ArrivedSpan> {
-        let frame = Frame { bytes: segment, offset: 0 };
-        let described = reader.visit(segment, span.place(), |visit| self.describe(visit, frame, book))?;
-        let (turn, segment) = (span.turn, span.segment);
-        Some(ArrivedSpan { span: SpanRef { turn, segment, ..described.span }, ..described })
+    /// The service of the span's resource.
+    pub(super) fn service(&self, visit: &Visit<'_, '_>) -> Name {
+        Name::new(Kind::Service, std::str::from_utf8(self.session_keys.service(visit)).unwrap_or_default())
     }
 }
 

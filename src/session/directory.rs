@@ -15,7 +15,7 @@ use hashbrown::hash_table::Entry;
 
 use super::answers::Answers;
 use crate::flow::{Answer, SessionKey};
-use crate::genai::session_keys::{RANK_ANSWER, RANK_LINK, RANK_RESOURCE, RANK_TRACE};
+use crate::genai::extract::session_id::{RANK_ANSWER, RANK_LINK, RANK_RESOURCE, RANK_TRACE};
 use crate::otlp::span::TraceId;
 
 /// The session of every open and every remembered trace.

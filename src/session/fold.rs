@@ -2,21 +2,16 @@
 
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashSet;
-
 use super::held::Held;
 use super::open::{Open, Waiting};
 use crate::clock::Nanos;
-use crate::flow::{ArrivedSpan, Session, SpanRef, Text, TurnRoot};
-use crate::otlp::span::{STATUS_ERROR, SpanId};
+use crate::flow::{ArrivedSpan, SpanRef, Text, TurnRoot};
+use crate::genai::calls::Call;
+use crate::otlp::span::SpanId;
+use crate::pricing::PriceBook;
 
-/// Longest name that is kept of a root, a service or an error type, in bytes.
+/// Longest name of a root that is kept, in bytes.
 const MAX_NAME: usize = 256;
-/// Most names that are shared between sessions: services and error types are few, and a client that makes them up shall
-/// not grow the table.
-const MAX_SHARED: usize = 8192;
-
 /// What became of a span that was handed to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Folded {
@@ -26,30 +21,60 @@ pub(super) enum Folded {
     Duplicate,
 }
 
-/// Names that many sessions share. Owned by a shard's thread.
-#[derive(Debug, Default)]
-pub(super) struct Names {
-    known: HashSet<Arc<str>, RandomState>,
+// === impl Folded ===
+
+impl Folded {
+    pub(super) fn is_duplicate(self) -> bool {
+        self == Self::Duplicate
+    }
 }
 
 // === impl Open ===
 
 impl Open {
-    /// Folds one span in. `arrived.span.turn` and `.segment` are set; the segment is held.
-    pub(super) fn fold(&mut self, arrived: &ArrivedSpan, held: &Held, names: &mut Names, now: Nanos) -> Folded {
-        let span = arrived.span;
+    /// Folds one span in, with its record among `calls`, which were made with the prices of `book`. `arrived.span.turn`,
+    /// `.segment` and `.header` are set; the segment is held.
+    pub(super) fn fold(
+        &mut self,
+        arrived: &ArrivedSpan,
+        calls: &[Call],
+        book: &Arc<PriceBook>,
+        held: &Held,
+        now: Nanos,
+    ) -> Folded {
         let place = self.spans.len() as u32;
-        if !self.enter(&span, place, held) {
+        if !self.hold(&arrived.span, held) {
             return Folded::Duplicate;
         }
-        self.spans.push(span);
-        self.fold_parents(arrived);
+        if let Some(call) = calls.get(arrived.call as usize) {
+            self.facts.calls.push(Call { span: place, ..*call });
+            self.note_prices(book);
+        }
         self.fold_turn(arrived, place, held, now);
-        self.fold_facts(arrived, held, names);
         self.arrived.1 = self.arrived.1.max(now);
         self.ended |= arrived.ends_session;
-        self.facts.account.ceilings.add(&arrived.share);
         Folded::Held
+    }
+
+    /// Holds a span, and counts it; `false` when it is held already, byte by byte.
+    pub(super) fn hold(&mut self, span: &SpanRef, held: &Held) -> bool {
+        if !self.enter(span, self.spans.len() as u32, held) {
+            return false;
+        }
+        self.spans.push(*span);
+        self.fold_parents(span);
+        let facts = &mut self.facts;
+        facts.spans += 1;
+        facts.bytes += u64::from(span.len);
+        facts.error_count += u32::from(span.failed);
+        let mut bits = span.predicates;
+        while bits != 0 {
+            if let Some(count) = facts.predicates.get_mut(bits.trailing_zeros() as usize) {
+                *count += 1;
+            }
+            bits &= bits - 1;
+        }
+        true
     }
 
     /// Notes that the span will be at `place`; `false` when it is held already, byte by byte. Spans of the same ids are
@@ -78,9 +103,9 @@ impl Open {
         self.index.get(turn, id).copied()
     }
 
-    /// Keeps the account of parents that have not come.
-    fn fold_parents(&mut self, arrived: &ArrivedSpan) {
-        let SpanRef { turn, span_id, parent_id, .. } = arrived.span;
+    /// Keeps track of parents that have not come.
+    fn fold_parents(&mut self, span: &SpanRef) {
+        let SpanRef { turn, span_id, parent_id, .. } = *span;
         if let Some(waiting) = self.missing.remove(turn, span_id) {
             self.block(turn, waiting.local, -1);
             // A root whose remote parent came after all is no root.
@@ -96,7 +121,7 @@ impl Open {
         if parent_id.is_zero() || self.place_of(turn, parent_id).is_some() {
             return;
         }
-        let blocks = !arrived.remote_parent;
+        let blocks = !span.remote_parent;
         match self.missing.get_mut(turn, parent_id) {
             Some(waiting) => {
                 waiting.children += 1;
@@ -117,82 +142,26 @@ impl Open {
     }
 
     fn fold_turn(&mut self, arrived: &ArrivedSpan, place: u32, held: &Held, now: Nanos) {
-        let SpanRef { turn, segment, parent_id, .. } = arrived.span;
-        if let Some(open) = self.turns.get_mut(turn as usize) {
-            open.last = open.last.max(now);
-        }
+        let SpanRef { turn: number, segment, parent_id, remote_parent, .. } = arrived.span;
         let local = parent_id.is_zero();
-        let may_be_root = local || (arrived.remote_parent && self.missing.get(turn, parent_id).is_some());
-        let Some(turn) = self.facts.turns.get_mut(turn as usize) else { return };
+        let may_be_root = local || remote_parent && self.missing.get(number, parent_id).is_some();
+        let number = number as usize;
+        let Some((turn, open)) = self.facts.turns.get_mut(number).zip(self.turns.get_mut(number)) else { return };
+        open.last = open.last.max(now);
+        open.facts.add(arrived);
         if arrived.start < turn.earliest.0 || turn.earliest.0 == u64::MAX {
             turn.earliest = (arrived.start, place);
         }
-        let better = match &turn.root {
-            None => true,
-            Some(known) => (local, known.start) > (known.local, arrived.start),
-        };
-        if may_be_root && better {
-            let name = text(held, segment, arrived.name).into();
+        if may_be_root && turn.root.as_ref().is_none_or(|known| (local, known.start) > (known.local, arrived.start)) {
             turn.root = Some(TurnRoot {
                 span: place,
                 parent: parent_id,
                 start: arrived.start,
                 status: arrived.status,
-                name,
+                name: text(held, segment, arrived.name).into(),
                 local,
             });
         }
-    }
-
-    fn fold_facts(&mut self, arrived: &ArrivedSpan, held: &Held, names: &mut Names) {
-        let facts = &mut self.facts;
-        let (segment, turn) = (arrived.span.segment, arrived.span.turn as usize);
-        facts.spans += 1;
-        facts.bytes += u64::from(arrived.span.len);
-        facts.start = facts.start.min(arrived.start);
-        facts.end = facts.end.max(arrived.end).max(arrived.start);
-        facts.error_count += u32::from(arrived.status == STATUS_ERROR);
-        names.add(&mut facts.services, text(held, segment, arrived.service));
-        if arrived.error_type.len > 0 {
-            names.add(&mut facts.error_types, text(held, segment, arrived.error_type));
-        }
-        let mut bits = arrived.span.predicates;
-        while bits != 0 {
-            if let Some(count) = facts.predicates.get_mut(bits.trailing_zeros() as usize) {
-                *count += 1;
-            }
-            bits &= bits - 1;
-        }
-        let of_key = || facts.turns.get(turn).is_some_and(|turn| facts.key.is_of(turn.trace_id));
-        if arrived.incoming_rv != u64::MAX && !self.explicit_randomness && of_key() {
-            self.explicit_randomness = true;
-            facts.randomness = arrived.incoming_rv;
-        }
-    }
-}
-
-// === impl Names ===
-
-impl Names {
-    /// A name as sessions share it.
-    pub(super) fn shared(&mut self, name: &str) -> Arc<str> {
-        let name = cut(name);
-        if let Some(known) = self.known.get(name) {
-            return known.clone();
-        }
-        let name: Arc<str> = name.into();
-        if self.known.len() < MAX_SHARED {
-            self.known.insert(name.clone());
-        }
-        name
-    }
-
-    /// Adds a name to a session's list, unless it is there, empty, or the list is full.
-    fn add(&mut self, list: &mut Vec<Arc<str>>, name: &str) {
-        if name.is_empty() || list.len() >= Session::MAX_NAMES || list.iter().any(|known| **known == *name) {
-            return;
-        }
-        list.push(self.shared(name));
     }
 }
 

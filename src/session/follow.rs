@@ -5,11 +5,12 @@
 //! it, and goes with all of that where it gets a name later.
 
 use super::directory::Claim;
-use super::open::{Bounds, Open, OpenTurn};
+use super::open::{Bounds, Open};
 use super::remembered::JudgedTrace;
 use super::shard::Shard;
+use super::turn::OpenTurn;
 use crate::clock::Nanos;
-use crate::flow::{ArrivedSpan, ArrivedTrace, SessionKey, Turn};
+use crate::flow::{ArrivedTrace, SessionKey, SpanRef, Turn};
 use crate::observe::ledger::Spans;
 use crate::otlp::span::TraceId;
 
@@ -73,7 +74,7 @@ impl Shard {
     }
 
     /// Spans of a trace whose lead was kept go after that.
-    pub(super) fn follow_lead(&mut self, trace: &ArrivedTrace, lead: JudgedTrace, spans: &[ArrivedSpan]) {
+    pub(super) fn follow_lead(&mut self, trace: &ArrivedTrace, lead: JudgedTrace, spans: Vec<SpanRef>) {
         let Some(verdict) = lead.kept.clone() else { return };
         let judged = JudgedTrace { version: trace.version, by_trace: false, ..lead };
         let directory = &self.site.directory;
@@ -84,22 +85,15 @@ impl Shard {
     /// Moves a session whose lead got a name, with all that follows it.
     pub(super) fn move_led(&mut self, index: u32, lead: TraceId, key: &SessionKey, version: u32) {
         let Some(open) = self.close(index) else { return };
-        let Open { facts, mut spans, turns, .. } = *open;
-        self.counts.held -= Spans::new(u64::from(facts.spans), facts.bytes);
-        spans.sort_by_key(|span| span.turn);
-        let mut rest = spans.as_slice();
-        for (number, (open, turn)) in turns.into_iter().zip(facts.turns).enumerate() {
-            let (own, others) = rest.split_at(rest.partition_point(|span| span.turn == number as u32));
-            rest = others;
-            let (trace_id, mut bound) = (turn.trace_id, (key.clone(), version));
+        self.counts.held -= Spans::new(u64::from(open.facts.spans), open.facts.bytes);
+        for moved in open.into_turns() {
+            let (trace_id, mut bound) = (moved.turn.trace_id, (key.clone(), version));
             if trace_id != lead {
                 let binding = self.site.directory.bind(trace_id, Some(Claim::of_answer(key.clone()))).binding;
                 bound = (binding.key, binding.version);
             }
-            let OpenTurn { links, answer, first, last, .. } = open;
-            let (key, version) = bound;
-            let trace = ArrivedTrace { trace_id, key, rank: 0, version, spans: own.len() as u32, links, answer };
-            self.pass_on(trace, own.to_vec(), (first, last));
+            let trace = ArrivedTrace::of_moved(trace_id, bound.0, bound.1, moved.spans.len() as u32);
+            self.pass_on(trace, moved);
         }
     }
 }

@@ -8,18 +8,17 @@
 //! anything is copied what the copies will take. A segment from which they would take nearly as much as it has is left alone
 //! by all shards until it is wanted less, so that what is held does not grow by copying.
 
-use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::held::HeldSegment;
-use super::shard::Shard;
-use super::warm::WARM;
+use super::shard::{Shard, WARM};
 use crate::flow::SpanRef;
 use crate::log::{LogUsage, RecordKind};
-use crate::otlp::join::{copy_forward, resource_header, scope_header};
+use crate::otlp::join::copy_forward;
+use crate::otlp::walk::{Header, HeaderFields, Place};
 
 /// The log is let grow to this share of its limit before anything is copied, and is not copied below it: memory that is not
 /// short is not saved. With a million sessions of a few spans far apart, copying is a quarter of all the work.
@@ -38,11 +37,12 @@ const LOOK_AGAIN: f64 = 0.5;
 /// Bytes that a copy has for each session beside headers and spans, at most: of its record, its segment and its lengths.
 const FRAME: u64 = 64;
 
-/// Resources and scopes of a segment: a hash of each, and its length. Each is read once, however many sessions have spans
-/// there.
+/// Hash and length of each resource and scope of a segment. Each is read once, however many sessions have spans there.
 struct Headers<'s> {
     segment: &'s [u8],
-    known: HashMap<u32, (u64, u64), RandomState>,
+    known: HashMap<HeaderFields, (u64, u64), RandomState>,
+    /// Seed of the hashes.
+    seed: u64,
 }
 
 impl Shard {
@@ -83,12 +83,13 @@ impl Shard {
         let mut sessions = sessions.clone();
         sessions.sort_unstable();
         sessions.dedup();
-        let mut headers = Headers { segment: self.held.segment_bytes(slot), known: HashMap::default() };
+        let mut headers = Headers::of(self.held.segment_bytes(slot));
         let (mut own, mut copied) = (Vec::new(), 0);
         for some in sessions.chunks(WARM) {
             self.warm(some);
             for open in some.iter().filter_map(|index| self.table.get(*index)) {
-                let spans = open.spans.iter().filter(|span| span.segment == slot);
+                let own_spans = open.spans.iter().filter(|span| span.segment == slot);
+                let spans = own_spans.map(|span| (span.len, self.held.header(span)));
                 copied += headers.with_spans(spans, &mut own);
                 if copied > most {
                     return false;
@@ -121,26 +122,27 @@ impl Shard {
         if places.is_empty() {
             return;
         }
-        let piece = |span: &SpanRef| span.piece(self.held.segment_bytes(span.segment));
+        let piece = |span: &SpanRef| span.piece(self.held.segment_bytes(span.segment), self.held.header(span));
         let copied = copy_forward(&spans.iter().map(piece).collect::<Vec<_>>());
-        let offsets: Vec<_> = copied.places.into_iter().flatten().collect();
-        if offsets.len() != places.len() {
+        let Some(copies) = (0..spans.len()).map(|at| copied.place(at)).collect::<Option<Vec<Place>>>() else {
             return tracing::error!("spans of a held segment do not read back; they stay where they are");
-        }
+        };
         let Some(record) = self.log.append_own(RecordKind::Copied, open.arrived.0, &copied.bytes) else { return };
         let target = self.held.hold(record.segment(), true);
         let (count, size) = (spans.len() as u32, spans.iter().map(|span| u64::from(span.len)).sum());
         record.segment().want(size);
         self.held.add(target, count, size);
         if let Some(open) = self.table.get_mut(index) {
-            for (place, at) in places.into_iter().zip(offsets) {
-                if let Some(span) = open.spans.get_mut(place) {
-                    span.segment = target;
-                    span.resource_spans = record.offset() + at.resource_spans.start;
-                    span.scope_spans = record.offset() + at.scope_spans.start;
-                    span.start = record.offset() + at.span.start;
-                    span.headers_first = at.headers_first;
-                }
+            let mut last: Option<(Header, u32)> = None;
+            for (place, copy) in places.into_iter().zip(copies) {
+                let Some(span) = open.spans.get_mut(place) else { continue };
+                let header = copy.header.shifted(record.offset());
+                let number = match last {
+                    Some((known, number)) if known == header => number,
+                    _ => self.held.add_headers(target, &[header]),
+                };
+                last = Some((header, number));
+                (span.segment, span.header, span.start) = (target, number, record.offset() + copy.span.start);
             }
         }
         self.release(&spans, false);
@@ -149,21 +151,24 @@ impl Shard {
 
 // === impl Headers ===
 
-impl Headers<'_> {
-    /// Bytes that copies of a session's `spans` take, with their resources and scopes, each of these once. `own` is room for
+impl<'s> Headers<'s> {
+    fn of(segment: &'s [u8]) -> Self {
+        let known = HashMap::<_, _, RandomState>::default();
+        let seed = known.hasher().hash_one(0);
+        Self { segment, known, seed }
+    }
+
+    /// Bytes that copies of a session's `spans` take, given by length and header, with their resources and scopes, each of these once. `own` is room for
     /// those.
-    fn with_spans<'a>(&mut self, spans: impl Iterator<Item = &'a SpanRef>, own: &mut Vec<(u64, u64)>) -> u64 {
+    fn with_spans(&mut self, spans: impl Iterator<Item = (u32, Header)>, own: &mut Vec<(u64, u64)>) -> u64 {
         own.clear();
         let (mut bytes, mut last) = (0, None);
-        for span in spans {
+        for (len, header) in spans {
             // Tag and length stand before it.
-            bytes += u64::from(span.len) + 6;
-            let place = Some((span.resource_spans, span.scope_spans));
-            if last != place {
-                last = place;
-                let piece = span.piece(self.segment);
-                let resource = self.known_at(span.resource_spans, || resource_header(&piece));
-                let scope = self.known_at(span.scope_spans, || scope_header(&piece));
+            bytes += u64::from(len) + 6;
+            if last != Some(header) {
+                last = Some(header);
+                let [resource, scope] = [header.resource, header.scope].map(|fields| self.known_at(fields));
                 own.extend([resource, (scope.0 ^ resource.0.rotate_left(1), scope.1)]);
             }
         }
@@ -173,11 +178,11 @@ impl Headers<'_> {
         bytes + frame + own.iter().map(|(_, len)| len + 12).sum::<u64>()
     }
 
-    /// Hash and length of the header of the message in the field at `offset`.
-    fn known_at<'a>(&mut self, offset: u32, header: impl FnOnce() -> Option<Cow<'a, [u8]>>) -> (u64, u64) {
-        let hasher = self.known.hasher().clone();
-        let look = || header().map_or((0, 0), |header| (hasher.hash_one(&header), header.len() as u64));
-        *self.known.entry(offset).or_insert_with(look)
+    /// Hash and length of the header fields at `place`.
+    fn known_at(&mut self, place: HeaderFields) -> (u64, u64) {
+        let Self { segment, known, seed } = self;
+        let read = || place.of(segment).map_or((0, 0), |header| (header.hash(*seed), header.len() as u64));
+        *known.entry(place).or_insert_with(read)
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use crate::flow::SpanRef;
 use crate::log::Segment;
+use crate::otlp::walk::Header;
 
 /// The segments a shard holds. Owned by its thread.
 #[derive(Debug, Default)]
@@ -12,6 +14,8 @@ pub(super) struct Held {
     slots: Vec<Option<HeldSegment>>,
     free: Vec<u32>,
     by_serial: HashMap<u64, u32, foldhash::fast::RandomState>,
+    /// Headers of all segments.
+    headers: usize,
 }
 
 /// One segment, and how much of it this shard wants.
@@ -27,6 +31,8 @@ pub(super) struct HeldSegment {
     pub(super) copied: bool,
     /// Sessions that have, or had, spans in it: where they were in the table.
     pub(super) sessions: Vec<u32>,
+    /// Resources and scopes of the spans in it, with offsets in the segment.
+    headers: Vec<Header>,
 }
 
 // === impl Held ===
@@ -38,7 +44,14 @@ impl Held {
         if !copied && let Some(slot) = self.by_serial.get(&segment.serial()) {
             return *slot;
         }
-        let held = HeldSegment { segment: segment.clone(), spans: 0, bytes: 0, copied, sessions: Vec::new() };
+        let held = HeldSegment {
+            segment: segment.clone(),
+            spans: 0,
+            bytes: 0,
+            copied,
+            sessions: Vec::new(),
+            headers: Vec::new(),
+        };
         let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
         match self.slots.get_mut(slot as usize) {
             Some(place) => *place = Some(held),
@@ -56,6 +69,24 @@ impl Held {
             held.spans += spans;
             held.bytes += bytes;
         }
+    }
+
+    /// Adds headers of a segment. Returns the number that the first of them gets.
+    pub(super) fn add_headers(&mut self, slot: u32, headers: &[Header]) -> u32 {
+        let Some(held) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { return 0 };
+        self.headers += headers.len();
+        held.headers.extend_from_slice(headers);
+        (held.headers.len() - headers.len()) as u32
+    }
+
+    /// The resource and scope of a span.
+    pub(super) fn header(&self, span: &SpanRef) -> Header {
+        self.get(span.segment).and_then(|held| held.headers.get(span.header as usize)).copied().unwrap_or_default()
+    }
+
+    /// Bytes that the headers take.
+    pub(super) fn header_bytes(&self) -> u64 {
+        (self.headers * size_of::<Header>()) as u64
     }
 
     /// Counts spans as no longer wanted here, and as wanted by nobody unless they were `handed` on; lets go of the segment
@@ -104,6 +135,7 @@ impl Held {
 
     fn let_go(&mut self, slot: u32) {
         let Some(held) = self.slots.get_mut(slot as usize).and_then(Option::take) else { return };
+        self.headers -= held.headers.len();
         if !held.copied {
             self.by_serial.remove(&held.segment.serial());
         }

@@ -11,17 +11,19 @@ use super::describe::{Frame, Lens};
 use super::directory::{Claim, Directory};
 use super::mail::{Mail, Message};
 use crate::flow::{Answer, Arrival, ArrivedSpan, ArrivedTrace, Receipt, SessionId, SessionKey};
-use crate::genai::session_keys::{Candidate, RANK_LINK};
+use crate::genai::calls::{Call, Reading};
+use crate::genai::extract::session_id::{Candidate, RANK_LINK};
+use crate::genai::vocabulary::Operation;
+use crate::intern::{Kind, Name};
 use crate::log::{AppendError, Log, Record, RecordKind};
-use crate::otlp::join::{Copied, Piece, copy_forward};
+use crate::otlp::order::in_order;
 use crate::otlp::span::TraceId;
-use crate::otlp::walk::{Tally, Visit, walk};
+use crate::otlp::walk::{Header, Tally, Visit, walk};
+use crate::otlp::wire::WireError;
+use crate::pricing::PriceBook;
 
 /// Most links that are kept of a trace without a session.
 const MAX_LINKS: usize = 8;
-/// Most scopes or spans that are passed over to find all of the header of one: whoever reads a span anew does so, and may
-/// for each of them.
-const MOST_SCATTERED: u32 = 1024;
 /// Buffers of a thread that have grown beyond this many spans are not kept for the next request.
 const KEPT_SPANS: usize = 16 << 10;
 
@@ -53,8 +55,10 @@ struct Group {
 /// What a request comes to, shard by shard.
 struct Parts<'r> {
     record: &'r Record,
-    /// Room for traces and for spans that each shard's begins with.
-    room: (usize, usize),
+    book: Arc<PriceBook>,
+    headers: Arc<[Header]>,
+    /// Room for traces, spans and records that each shard's begins with.
+    room: (usize, usize, usize),
     arrivals: Vec<Option<Arrival>>,
     /// Traces that were bound anew, each for the shard that has it.
     moves: Vec<(u16, Message)>,
@@ -68,8 +72,13 @@ struct Scratch {
     groups: Vec<Group>,
     by_trace: HashMap<TraceId, u32, foldhash::fast::RandomState>,
     last: Option<(TraceId, u32)>,
-    /// Answers of which instrumentations tell, each with its trace.
-    told: Vec<(Answer, TraceId)>,
+    /// Records of the spans; see [`ArrivedSpan::call`].
+    calls: Vec<Call>,
+    /// Resources and scopes of the request, with offsets in its segment.
+    headers: Vec<Header>,
+    /// The service of the last of them, and its scope.
+    service: Name,
+    scope: Name,
 }
 
 thread_local!(static SCRATCH: RefCell<Scratch> = RefCell::default());
@@ -92,89 +101,105 @@ impl Intake {
     }
 
     fn take_with(&self, record: Record, scratch: &mut Scratch) -> Receipt {
+        match self.try_take(record, scratch) {
+            Ok(tally) => Receipt::Accepted {
+                accepted: tally.spans,
+                refused: tally.refused,
+                refused_bytes: tally.refused_bytes,
+                reason: tally.reason,
+            },
+            Err(refused) => refused,
+        }
+    }
+
+    /// Walks a request and sends it to the shards. Returns why it is refused.
+    fn try_take(&self, mut record: Record, scratch: &mut Scratch) -> Result<Tally, Receipt> {
+        let book = self.lens.prices.current();
+        let mut tally = self.walk(&record, &book, scratch)?;
+        if tally.scattered > 0 {
+            record = self.put_in_order(&record)?;
+            tally = self.walk(&record, &book, scratch)?;
+        }
+        self.note_answers(scratch);
+        self.send(&record, book, scratch);
+        Ok(tally)
+    }
+
+    /// Walks a request into `scratch`.
+    fn walk(&self, record: &Record, book: &PriceBook, scratch: &mut Scratch) -> Result<Tally, Receipt> {
         scratch.clear();
         let frame = Frame { bytes: record.bytes(), offset: record.offset() };
-        let book = self.lens.prices.current();
-        let answers = self.directory.answers.are_wanted();
-        let walked = walk(frame.bytes, &self.lens.keys, |visit| {
-            if scratch.spans.len() >= self.most_spans {
-                return;
-            }
-            let span = self.lens.describe(visit, frame, &book);
-            let group = scratch.group_of(visit.span.trace_id);
-            scratch.spans.push((group, span));
-            let candidate = self.lens.session_keys.candidate(visit);
-            if let Some(group) = scratch.groups.get_mut(group as usize) {
-                group.add(visit, candidate);
-                if visit.span.parent_id.is_zero() && self.lens.answer_keys.is_native(visit) {
-                    group.answer = group.answer.or_else(|| self.lens.answer(visit));
-                } else if answers {
-                    scratch.told.extend(self.told_answer(visit));
-                }
+        let tally = walk(frame.bytes, &self.lens.keys, |visit| {
+            if scratch.spans.len() < self.most_spans {
+                self.read(visit, frame, book, scratch);
             }
         });
-        let tally = match walked {
-            Ok(tally) => tally,
-            Err(error) => return Receipt::Malformed(format!("not an ExportTraceServiceRequest: {error}")),
-        };
+        let tally = tally.map_err(malformed)?;
         if tally.spans > self.most_spans as u64 {
-            return Receipt::TooMany { spans: tally.spans, limit: self.most_spans as u64 };
+            return Err(Receipt::TooMany { spans: tally.spans, limit: self.most_spans as u64 });
         }
-        if tally.scattered > MOST_SCATTERED {
-            return self.take_in_order(&record, tally, scratch);
+        Ok(tally)
+    }
+
+    /// Reads one span, while its bytes are in the cache.
+    fn read(&self, visit: &Visit<'_, '_>, frame: Frame<'_>, book: &PriceBook, scratch: &mut Scratch) {
+        if visit.header_index as usize >= scratch.headers.len() {
+            scratch.headers.push(visit.header.shifted(frame.offset));
+            scratch.service = self.lens.service(visit);
+            scratch.scope = Name::new(Kind::Scope, visit.scope.name);
         }
-        if !answers && scratch.groups.iter().any(|group| group.answer.is_some()) {
-            // The first of all: what tells of the same may stand before it.
-            self.directory.answers.want();
-            let _same = walk(frame.bytes, &self.lens.keys, |visit| scratch.told.extend(self.told_answer(visit)));
+        let Reading { call, outcome } = self.lens.calls.read(visit, scratch.scope, book);
+        let mut span = self.lens.describe(visit, frame, outcome);
+        (span.span.header, span.service) = (visit.header_index, scratch.service);
+        let candidate = self.lens.session_keys.candidate(visit);
+        let number = scratch.group_of(visit.span.trace_id);
+        if let Some(group) = scratch.groups.get_mut(number as usize) {
+            group.add(visit, candidate);
+            if visit.span.parent_id.is_zero() {
+                let native = call.as_ref().filter(|call| call.native);
+                group.answer = group.answer.or_else(|| native.and_then(Answer::of));
+            }
         }
-        scratch.told.drain(..).for_each(|(answer, trace)| self.directory.answers.note(answer, trace));
-        self.send(&record, scratch);
-        Receipt::Accepted {
-            refused: tally.refused,
-            refused_bytes: tally.refused_bytes,
-            accepted: tally.spans,
-            reason: tally.reason,
+        if let Some(call) = call {
+            span.call = scratch.calls.len() as u32;
+            scratch.calls.push(call);
+        }
+        scratch.spans.push((number, span));
+    }
+
+    /// Notes which traces report a response, once there is an SDK whose own traces follow them.
+    fn note_answers(&self, scratch: &Scratch) {
+        let answers = &self.directory.answers;
+        if scratch.groups.iter().any(|group| group.answer.is_some()) {
+            answers.want();
+        }
+        if !answers.are_wanted() {
+            return;
+        }
+        for (number, span) in &scratch.spans {
+            let call = scratch.calls.get(span.call as usize).filter(|call| !call.native);
+            let answer = call.and_then(Answer::of);
+            if let Some((answer, group)) = answer.zip(scratch.groups.get(*number as usize)) {
+                answers.note(answer, group.trace_id);
+            }
         }
     }
 
-    /// Takes in a request whose headers stand behind what they are the headers of, written anew as it should be: with all of
-    /// them in front.
+    /// Writes a request anew with all headers in front of their spans, so that every header is two ranges at most.
     #[cold]
-    fn take_in_order(&self, record: &Record, tally: Tally, scratch: &mut Scratch) -> Receipt {
-        let segment = record.segment().bytes_from(0);
-        let pieces: Vec<Piece<'_>> = scratch.spans.iter().map(|(_, span)| span.span.piece(segment)).collect();
-        let Copied { bytes: copied, places } = copy_forward(&pieces);
-        if places.iter().any(Option::is_none) {
-            return Receipt::Malformed("its spans cannot be written with their headers in front".into());
-        }
+    fn put_in_order(&self, record: &Record) -> Result<Record, Receipt> {
+        let ordered = in_order(record.bytes()).map_err(malformed)?;
         let fill = |room: &mut [u8]| {
-            room.get_mut(..copied.len()).ok_or(())?.copy_from_slice(&copied);
-            Ok(copied.len())
+            room.get_mut(..ordered.len()).ok_or(())?.copy_from_slice(&ordered);
+            Ok(ordered.len())
         };
-        match self.log.append(RecordKind::Traces, record.arrived(), copied.len(), fill) {
-            Ok(ordered) => match self.take_with(ordered, scratch) {
-                Receipt::Accepted { accepted, refused, refused_bytes, reason } => Receipt::Accepted {
-                    accepted,
-                    refused: refused + tally.refused,
-                    refused_bytes: refused_bytes + tally.refused_bytes,
-                    reason: tally.reason.or(reason),
-                },
-                other => other,
-            },
-            Err(AppendError::Full | AppendError::Fill(())) => Receipt::Full,
-        }
-    }
-
-    /// The answer of which an instrumentation tells, and the trace in which it does.
-    fn told_answer(&self, visit: &Visit<'_, '_>) -> Option<(Answer, TraceId)> {
-        let answer = self.lens.answer(visit).filter(|_| !self.lens.answer_keys.is_native(visit));
-        answer.map(|answer| (answer, visit.span.trace_id))
+        let appended = self.log.append(RecordKind::Traces, record.arrived(), ordered.len(), fill);
+        appended.map_err(|(AppendError::Full | AppendError::Fill(()))| Receipt::Full)
     }
 
     /// Sends each shard its part, then tells the shards of traces that were bound anew.
-    fn send(&self, record: &Record, scratch: &mut Scratch) {
-        let mut parts = Parts::new(record, self.mail.shards(), scratch);
+    fn send(&self, record: &Record, book: Arc<PriceBook>, scratch: &mut Scratch) {
+        let mut parts = Parts::new(record, book, self.mail.shards(), scratch);
         self.directory.warm(scratch.groups.iter().map(|group| group.trace_id));
         // Each group's shard, and where its spans begin in that shard's part.
         let mut targets = vec![(0, 0); scratch.groups.len()];
@@ -191,6 +216,10 @@ impl Intake {
             let Some(part) = parts.arrivals.get_mut(usize::from(*shard)).and_then(Option::as_mut) else { continue };
             if let Some(place) = part.spans.get_mut(*next as usize) {
                 *place = span;
+                if let Some(call) = scratch.calls.get(span.call as usize) {
+                    place.call = part.calls.len() as u32;
+                    part.calls.push(*call);
+                }
                 *next += 1;
             }
         }
@@ -227,18 +256,28 @@ impl Intake {
 // === impl Parts ===
 
 impl<'r> Parts<'r> {
-    fn new(record: &'r Record, shards: usize, scratch: &Scratch) -> Self {
+    fn new(record: &'r Record, book: Arc<PriceBook>, shards: usize, scratch: &Scratch) -> Self {
         let share = |all: usize| all.div_ceil(shards.max(1));
-        let room = (share(scratch.groups.len()), share(scratch.spans.len()));
+        let room = (share(scratch.groups.len()), share(scratch.spans.len()), share(scratch.calls.len()));
         let mut arrivals = Vec::new();
         arrivals.resize_with(shards, || None);
-        Self { record, room, arrivals, moves: Vec::new() }
+        let headers = scratch.headers.as_slice().into();
+        Self { record, book, headers, room, arrivals, moves: Vec::new() }
     }
 
     /// Adds a trace to the part of a shard, with room for its spans: where that begins.
     fn add(&mut self, shard: u16, trace: ArrivedTrace) -> u32 {
         let Some(part) = self.arrivals.get_mut(usize::from(shard)) else { return 0 };
-        let part = part.get_or_insert_with(|| Arrival::with_capacity(self.record, self.room.0, self.room.1));
+        let (traces, spans, calls) = self.room;
+        let part = part.get_or_insert_with(|| Arrival {
+            record: self.record.clone(),
+            arrived: self.record.arrived(),
+            headers: self.headers.clone(),
+            traces: Vec::with_capacity(traces),
+            spans: Vec::with_capacity(spans),
+            calls: Vec::with_capacity(calls),
+            book: self.book.clone(),
+        });
         let (begin, spans) = (part.spans.len() as u32, trace.spans as usize);
         part.traces.push(trace);
         part.spans.extend(std::iter::repeat_n(ArrivedSpan::EMPTY, spans));
@@ -246,16 +285,13 @@ impl<'r> Parts<'r> {
     }
 }
 
-// === impl Arrival ===
+// === impl Answer ===
 
-impl Arrival {
-    fn with_capacity(record: &Record, traces: usize, spans: usize) -> Self {
-        Self {
-            record: record.clone(),
-            arrived: record.arrived(),
-            traces: Vec::with_capacity(traces),
-            spans: Vec::with_capacity(spans),
-        }
+impl Answer {
+    /// The response of which the record of a model call tells.
+    fn of(call: &Call) -> Option<Self> {
+        let told = call.response_id != 0 && call.operation != Operation::Tool;
+        told.then_some(Self { id: call.response_id, start: call.start, end: call.end })
     }
 }
 
@@ -267,7 +303,8 @@ impl Scratch {
         self.groups.clear();
         self.by_trace.clear();
         self.last = None;
-        self.told.clear();
+        self.calls.clear();
+        self.headers.clear();
     }
 
     fn group_of(&mut self, trace_id: TraceId) -> u32 {
@@ -315,4 +352,8 @@ impl Group {
         let id = SessionId { hash: candidate.hash128(), text: candidate.id.into() };
         self.claim = Some(Claim { key: SessionKey::Id(Arc::new(id)), rank: candidate.rank, start });
     }
+}
+
+fn malformed(error: WireError) -> Receipt {
+    Receipt::Malformed(format!("not an ExportTraceServiceRequest: {error}"))
 }

@@ -5,13 +5,29 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::batch::size;
 use super::open::Open;
 use super::remembered::JudgedTrace;
-use super::shard::{Shard, size};
+use super::shard::Shard;
 use crate::clock::Nanos;
-use crate::flow::{ArrivedSpan, Kept, Reason, Session, SessionKey, SpanRef, Verdict};
+use crate::flow::{Kept, Reason, Session, SessionKey, SpanRef, Verdict};
+use crate::genai::calls::Call;
+use crate::intern::{Kind, Name};
 use crate::log::Segment;
 use crate::observe::ledger::Spans;
+use crate::otlp::revisit::Revisit;
+use crate::otlp::walk::Header;
+
+/// Spans that leave a shard.
+#[derive(Default)]
+pub(super) struct HandedOver {
+    /// Their segments, and whether these hold copies of one session alone.
+    pub(super) segments: Vec<(Arc<Segment>, bool)>,
+    /// Their headers.
+    pub(super) headers: Vec<Header>,
+    /// The spans, with indexes into both.
+    pub(super) spans: Vec<SpanRef>,
+}
 
 // === impl Shard ===
 
@@ -29,8 +45,11 @@ impl Shard {
     /// Has a session judged, and lets go of it.
     pub(super) fn decide(&mut self, index: u32, reason: Reason, now: Nanos) {
         let Some(mut open) = self.close(index) else { return };
-        open.finish(&self.bounds, now);
-        let verdict = self.judge(&mut open, reason);
+        if open.mixed_prices {
+            self.price_again(&mut open);
+        }
+        open.finish(&self.bounds, now, &self.site.lens.calls.end.irreversible);
+        let verdict = (self.site.outlets.judge)(&open.facts, reason);
         let kept = verdict.keep.then(|| Arc::new(verdict));
         let size = Spans::new(u64::from(open.facts.spans), open.facts.bytes);
         let sequence = open.facts.sequence;
@@ -56,31 +75,29 @@ impl Shard {
         }
     }
 
-    /// The verdict on a session. What its spans say of models is read if the verdict hangs on it or the session is kept.
-    fn judge(&mut self, open: &mut Open, reason: Reason) -> Verdict {
-        let (lens, ceilings) = (&self.site.lens, &open.facts.account.ceilings);
-        let asks = &lens.predicates.asks;
-        // Ceilings at the prices of another book are none.
-        let are_none = || asks.asks_for_usage() && !ceilings.are_of_book(lens.prices.current().seed());
-        if asks.hang_on(ceilings, open.facts.root_failed()) || are_none() {
-            self.read(open);
-        }
-        let verdict = (self.site.outlets.judge)(&open.facts, reason);
-        if verdict.keep && open.facts.sums.is_none() {
-            self.read(open);
-        }
-        verdict
-    }
-
-    fn read(&mut self, open: &mut Open) {
+    /// Makes the records of a session anew with the prices in use now. This is done only for sessions that were open while
+    /// prices changed, so that their sums and the costs on their spans agree.
+    #[cold]
+    fn price_again(&self, open: &mut Open) {
         let lens = &self.site.lens;
-        open.read(lens, &self.held, &mut self.names);
-        open.sum_up(&lens.ends.irreversible);
+        let book = lens.prices.current();
+        let mut reader = Revisit::new(&lens.keys);
+        open.facts.calls.clear();
+        for (place, span) in (0_u32..).zip(&open.spans) {
+            let (bytes, header) = (self.held.segment_bytes(span.segment), self.held.header(span));
+            let reading = reader.visit(bytes, span.place(header), |visit| {
+                lens.calls.read(visit, Name::new(Kind::Scope, visit.scope.name), &book)
+            });
+            let call = reading.and_then(|reading| reading.call);
+            open.facts.calls.extend(call.map(|call| Call { span: place, ..call }));
+        }
+        open.facts.book = Some(book);
     }
 
     /// Takes a session out of the tables.
     pub(super) fn close(&mut self, index: u32) -> Option<Box<Open>> {
         let open = self.table.remove(index)?;
+        self.calls -= open.facts.calls.len() as u64;
         for turn in &open.facts.turns {
             self.traces.remove(&turn.trace_id);
         }
@@ -92,11 +109,11 @@ impl Shard {
     }
 
     /// Spans of a trace that was kept go after it.
-    pub(super) fn follow(&mut self, verdict: Arc<Verdict>, by_trace: bool, spans: &[ArrivedSpan]) {
-        let size = size(spans);
+    pub(super) fn follow(&mut self, verdict: Arc<Verdict>, by_trace: bool, spans: Vec<SpanRef>) {
+        let size = size(&spans);
         self.counts.kept += size;
         let verdict = Arc::new(Verdict { reason: Reason::Late, ..Verdict::clone(&verdict) });
-        self.keep(None, by_trace, verdict, spans.iter().map(|span| span.span).collect(), size.bytes);
+        self.keep(None, by_trace, verdict, spans, size.bytes);
     }
 
     pub(super) fn keep(
@@ -107,10 +124,10 @@ impl Shard {
         spans: Vec<SpanRef>,
         bytes: u64,
     ) {
-        let (segments, moved) = self.hand_over(&spans);
+        let HandedOver { segments, headers, spans: moved } = self.hand_over(&spans);
         self.release(&spans, false);
         let segments = segments.into_iter().map(|(segment, _)| segment).collect();
-        (self.site.outlets.keep)(Kept { session, by_trace, verdict, spans: moved, segments, bytes });
+        (self.site.outlets.keep)(Kept { session, by_trace, verdict, spans: moved, segments, headers, bytes });
     }
 
     /// Lets go of the bytes of `spans`, run by run.
@@ -123,18 +140,23 @@ impl Shard {
         }
     }
 
-    /// The segments of `spans`, and the spans with indexes into those.
-    pub(super) fn hand_over(&self, spans: &[SpanRef]) -> (Vec<(Arc<Segment>, bool)>, Vec<SpanRef>) {
-        let mut segments = Vec::new();
-        let mut indexes: HashMap<u32, u32, RandomState> = HashMap::default();
-        let mut moved = Vec::with_capacity(spans.len());
+    /// The segments and headers of `spans`, and the spans with indexes into those.
+    pub(super) fn hand_over(&self, spans: &[SpanRef]) -> HandedOver {
+        let mut handed = HandedOver { spans: Vec::with_capacity(spans.len()), ..HandedOver::default() };
+        let mut segments: HashMap<u32, u32, RandomState> = HashMap::default();
+        let mut headers: HashMap<(u32, u32), u32, RandomState> = HashMap::default();
         for span in spans {
-            let index = *indexes.entry(span.segment).or_insert_with(|| {
-                segments.extend(self.held.get(span.segment).map(|held| (held.segment.clone(), held.copied)));
-                segments.len() as u32 - 1
+            let segment = *segments.entry(span.segment).or_insert_with(|| {
+                let held = self.held.get(span.segment);
+                handed.segments.extend(held.map(|held| (held.segment.clone(), held.copied)));
+                handed.segments.len() as u32 - 1
             });
-            moved.push(SpanRef { segment: index, ..*span });
+            let header = *headers.entry((span.segment, span.header)).or_insert_with(|| {
+                handed.headers.push(self.held.header(span));
+                handed.headers.len() as u32 - 1
+            });
+            handed.spans.push(SpanRef { segment, header, ..*span });
         }
-        (segments, moved)
+        handed
     }
 }

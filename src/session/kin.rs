@@ -2,7 +2,7 @@
 
 use super::open::Open;
 use crate::flow::SpanRef;
-use crate::genai::account::Kin;
+use crate::genai::calls::Kin;
 
 /// Stands for no call.
 const NONE: u32 = u32::MAX;
@@ -21,9 +21,9 @@ enum Above {
 // === impl Open ===
 
 impl Open {
-    /// How each call of the account stands to the others.
+    /// How each call stands to the others.
     pub(super) fn kin(&self) -> Vec<Kin> {
-        let calls = &self.facts.account.calls;
+        let calls = &self.facts.calls;
         let mut call_of = vec![NONE; self.spans.len()];
         for (at, call) in calls.iter().enumerate() {
             call_of.get_mut(call.span as usize).into_iter().for_each(|place| *place = at as u32);

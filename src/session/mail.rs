@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use crate::clock::Nanos;
-use crate::flow::{Arrival, ArrivedTrace, SessionKey, SpanRef};
+use super::moved::MovedTurn;
+use crate::flow::{Arrival, ArrivedTrace, SessionKey};
 use crate::log::Segment;
 use crate::otlp::span::TraceId;
+use crate::otlp::walk::Header;
 
 /// What a shard is told.
 pub enum Message {
@@ -37,11 +38,12 @@ pub struct Mail(Arc<[Sender<Message>]>);
 /// A trace on its way to another shard.
 pub struct Moved {
     pub(super) trace: ArrivedTrace,
-    /// When its first span arrived, and its last.
-    pub(super) arrived: (Nanos, Nanos),
-    pub(super) spans: Vec<SpanRef>,
-    /// The segments that `SpanRef::segment` counts, and whether they hold copies of this trace's session alone.
+    pub(super) turn: Box<MovedTurn>,
+    /// The segments to which [`SpanRef::segment`](crate::flow::SpanRef::segment) refers, and whether they hold copies of this
+    /// trace's session alone.
     pub(super) segments: Vec<(Arc<Segment>, bool)>,
+    /// The headers to which [`SpanRef::header`](crate::flow::SpanRef::header) refers.
+    pub(super) headers: Vec<Header>,
 }
 
 // === impl Mail ===

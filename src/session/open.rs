@@ -1,18 +1,23 @@
 //! An open session: its aggregate, the spans it holds, and when it will be due.
 
 use std::mem;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::by_id::{ById, KEPT, most_room};
+use super::turn::{OpenTurn, TurnFacts};
 use crate::clock::{Nanos, nanos};
 use crate::config;
-use crate::flow::{Answer, Reason, Session, SessionKey, SpanRef, Turn};
-use crate::genai::account::{Account, Frame};
+use crate::flow::{Reason, Session, SessionKey, SpanRef, Turn};
+use crate::genai::calls::{SessionContext, summarize};
+use crate::genai::vocabulary::OutcomeSource;
 use crate::glob::Glob;
+use crate::intern::Name;
 use crate::otlp::probability::{hash_randomness, trace_randomness};
 use crate::otlp::span::TraceId;
+use crate::pricing::PriceBook;
 
 /// The waiting times and bounds of sessions, in nanoseconds.
 #[derive(Clone, Debug)]
@@ -33,7 +38,7 @@ pub(super) struct Open {
     pub(super) facts: Session,
     /// The spans held, in the order of their arrival.
     pub(super) spans: Vec<SpanRef>,
-    /// What settles each turn; beside `facts.turns`.
+    /// The state of each turn; beside `facts.turns`.
     pub(super) turns: Vec<OpenTurn>,
     /// Spans by turn and id, the first of each: where a span is held, and whether a parent came.
     pub(super) index: ById<u32>,
@@ -47,31 +52,12 @@ pub(super) struct Open {
     pub(super) arrived: (Nanos, Nanos),
     /// When the wheel will bring it up next.
     pub(super) scheduled: Nanos,
-    /// A span said that the session is over.
+    /// Whether a span said that the session is over.
     pub(super) ended: bool,
+    /// Whether prices changed between its records: they are made anew before it is decided.
+    pub(super) mixed_prices: bool,
     /// Part of its conversation was judged before.
-    continued: bool,
-    /// The randomness was taken from an explicit `ot=rv`.
-    pub(super) explicit_randomness: bool,
-}
-
-/// What settles a turn.
-#[derive(Debug)]
-pub(super) struct OpenTurn {
-    /// Version of the trace's binding.
-    pub(super) version: u32,
-    /// When its first span arrived: what it takes along to another session, which is no older for the one that it leaves.
-    pub(super) first: Nanos,
-    /// When its last span arrived.
-    pub(super) last: Nanos,
-    /// Parents that have not come and whose children are not known to be remote from them.
-    pub(super) blocking: u32,
-    /// The trace was judged before: its root has been and gone.
-    pub(super) reopened: bool,
-    /// Traces that it links to, while nothing better names its session.
-    pub(super) links: Vec<TraceId>,
-    /// The answer of which a model SDK tells in it, for as long.
-    pub(super) answer: Option<Box<Answer>>,
+    pub(super) continued: bool,
 }
 
 /// Children that wait for a parent.
@@ -127,7 +113,7 @@ impl Open {
         self.facts.predicates = facts.predicates;
         self.facts.predicates.fill(0);
         keep(&mut self.facts.turns, facts.turns);
-        keep(&mut self.facts.services, facts.services);
+        keep(&mut self.facts.calls, facts.calls);
         keep(&mut self.spans, spans);
         keep(&mut self.turns, turns);
         if let (ById::Few(own), ById::Few(list)) = (&mut self.index, index) {
@@ -146,13 +132,14 @@ impl Open {
                 bytes: 0,
                 services: Vec::new(),
                 error_types: Vec::new(),
-                start: u64::MAX,
+                start: 0,
                 end: 0,
                 error_count: 0,
                 orphans: 0,
                 complete: false,
                 predicates: Box::default(),
-                account: Account::default(),
+                calls: Vec::new(),
+                book: None,
                 sums: None,
             },
             spans: Vec::new(),
@@ -164,23 +151,31 @@ impl Open {
             arrived: (0, 0),
             scheduled: Nanos::MAX,
             ended: false,
+            mixed_prices: false,
             continued: false,
-            explicit_randomness: false,
         }
     }
 
-    /// Adds a turn whose first and last span arrived then; its index.
-    pub(super) fn add_turn(&mut self, turn: Turn, version: u32, reopened: bool, arrived: (Nanos, Nanos)) -> u32 {
+    /// Adds a turn; its index.
+    pub(super) fn add_turn(&mut self, turn: Turn, open: OpenTurn) -> u32 {
         if self.turns.is_empty() {
             // Mostly it is the only one.
             self.facts.turns.reserve_exact(1);
             self.turns.reserve_exact(1);
         }
+        self.continued |= open.reopened;
         self.facts.turns.push(turn);
-        let (first, last) = arrived;
-        self.turns.push(OpenTurn { version, first, last, blocking: 0, reopened, links: Vec::new(), answer: None });
-        self.continued |= reopened;
+        self.turns.push(open);
         self.turns.len() as u32 - 1
+    }
+
+    /// Notes the prices that a record was made with.
+    pub(super) fn note_prices(&mut self, book: &Arc<PriceBook>) {
+        let known = self.facts.book.get_or_insert_with(|| book.clone());
+        if !Arc::ptr_eq(known, book) {
+            *known = book.clone();
+            self.mixed_prices = true;
+        }
     }
 
     /// Makes room for `more` spans.
@@ -197,6 +192,10 @@ impl Open {
             self.spans.shrink_to(len + len / 4);
         }
         self.index.give_back_room();
+        let calls = self.facts.calls.len();
+        if self.facts.calls.capacity() > most_room(calls) {
+            self.facts.calls.shrink_to(calls + calls / 4);
+        }
     }
 
     /// When the session is due by what is known, and why. The earliest of several reasons counts.
@@ -243,34 +242,34 @@ impl Open {
         self.turns.iter().enumerate().filter(open).count() as u32
     }
 
-    /// Sums the session up: nothing more will be folded in.
-    pub(super) fn finish(&mut self, bounds: &Bounds, now: Nanos) {
+    /// Completes the session: nothing more will be folded in.
+    pub(super) fn finish(&mut self, bounds: &Bounds, now: Nanos, irreversible: &[Glob]) {
         let settled = |(turn, open): (usize, &OpenTurn)| self.turn_settled(open, turn as u32);
         let due = |open: &OpenTurn| open.last.saturating_add(bounds.settle) <= now || self.ended;
         let whole = self.turns.iter().enumerate().all(settled) && self.turns.iter().all(due);
         self.facts.orphans =
             self.missing.values().filter(|waiting| waiting.local).map(|waiting| waiting.children).sum();
         self.facts.complete = whole && !self.continued && self.facts.orphans == 0;
-        if self.facts.start == u64::MAX {
-            self.facts.start = 0;
+        let mut all = TurnFacts::default();
+        for (turn, open) in self.facts.turns.iter().zip(&mut self.turns) {
+            if self.facts.key.is_of(turn.trace_id) && open.facts.incoming_rv != u64::MAX {
+                self.facts.randomness = open.facts.incoming_rv;
+            }
+            all.merge(mem::take(&mut open.facts));
         }
+        let outcome = all.outcome.map(|(source, _, outcome)| (source, outcome));
+        (self.facts.start, self.facts.end) = (if all.start == u64::MAX { 0 } else { all.start }, all.end);
+        (self.facts.services, self.facts.error_types) = (all.services.into_vec(), all.error_types.into_vec());
+        self.sum_up(outcome, irreversible);
     }
 
-    /// Closes the account.
-    pub(super) fn sum_up(&mut self, irreversible: &[Glob]) {
+    fn sum_up(&mut self, outcome: Option<(OutcomeSource, Name)>, irreversible: &[Glob]) {
         let kin = self.kin();
         let start = |turn: &Turn| turn.root.as_ref().map_or(turn.earliest.0, |root| root.start);
         let turns: Vec<u64> = self.facts.turns.iter().map(start).collect();
         let root_status = Some(self.facts.status()).filter(|status| *status != "unset");
-        let frame = Frame { turns: &turns, root_status, irreversible };
-        self.facts.sums = Some(Box::new(self.facts.account.close(&kin, &frame)));
-    }
-
-    /// Takes the turn out: its spans, to be folded in elsewhere. What is left must be folded anew.
-    pub(super) fn take_turn(&mut self, turn: u32) -> Vec<SpanRef> {
-        let (taken, left) = mem::take(&mut self.spans).into_iter().partition(|span| span.turn == turn);
-        self.spans = left;
-        taken
+        let context = SessionContext { turns: &turns, outcome, root_status, irreversible };
+        self.facts.sums = Some(Box::new(summarize(&mut self.facts.calls, &kin, &context)));
     }
 
     fn turns_due(&self, bounds: &Bounds) -> (Nanos, Reason) {

@@ -8,21 +8,23 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
+use super::batch::Batch;
 use super::describe::Lens;
 use super::directory::{Claim, Directory};
-use super::fold::{Folded, Names};
 use super::held::Held;
 use super::mail::{Mail, Message};
+use super::moved::MovedTurn;
 use super::open::{Bounds, Open};
 use super::outlets::Outlets;
 use super::remembered::{Generations, JudgedTrace};
 use super::table::{Table, Ticket};
-use super::warm::WARM;
+use super::turn::OpenTurn;
 use super::wheel::Wheel;
 use crate::clock::{Nanos, SECOND};
 use crate::config;
-use crate::flow::{Arrival, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef, Text, Turn};
-use crate::genai::session_keys::RANK_ANSWER;
+use crate::flow::{Arrival, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef, Turn};
+use crate::genai::calls::Call;
+use crate::genai::extract::session_id::RANK_ANSWER;
 use crate::log::Log;
 use crate::observe::ledger::{ShardCounts, ShardLedger, Spans};
 use crate::otlp::span::TraceId;
@@ -31,6 +33,9 @@ use crate::otlp::span::TraceId;
 const LOOK: Nanos = SECOND / 2;
 /// Up to so many sessions, choosing among them costs so little that it is done every tick when memory is short.
 const FEW: usize = 50_000;
+
+/// Sessions that are read ahead at once: what they have fits into the nearest caches.
+pub(super) const WARM: usize = 64;
 
 /// What a shard works with.
 pub struct Site {
@@ -65,11 +70,12 @@ pub struct Shard {
     pub(super) traces: HashMap<TraceId, (u32, u32), RandomState>,
     /// Sessions by when they are looked at, with the time that they were put in for.
     wheel: Wheel<(Ticket, Nanos)>,
-    pub(super) names: Names,
     pub(super) judged: Generations<TraceId, JudgedTrace>,
     /// Bursts of conversations so far, by the hash of their id.
     pub(super) sequences: Generations<u128, u32>,
     pub(super) counts: ShardCounts,
+    /// Records held.
+    pub(super) calls: u64,
     looked: Nanos,
 }
 
@@ -88,10 +94,10 @@ impl Shard {
             led: HashMap::default(),
             traces: HashMap::default(),
             wheel: Wheel::new(now),
-            names: Names::default(),
             judged: Generations::new(remembered),
             sequences: Generations::new(remembered),
             counts: ShardCounts::default(),
+            calls: 0,
             looked: now,
             site,
         }
@@ -136,18 +142,22 @@ impl Shard {
     }
 
     /// Counts what the tables hold, span by span: what `held` must come to.
+    #[cfg(test)]
     pub fn count_held(&self) -> Spans {
         let spans = self.table.iter().flat_map(|(_, open)| &open.spans);
         let (count, bytes) = spans.fold((0, 0), |(count, bytes), span| (count + 1, bytes + u64::from(span.len)));
         Spans::new(count, bytes)
     }
 
-    /// Bytes of memory that the tables take, roughly. Told by what is held: lists have little room beyond that, whatever was
-    /// sent ([`Open::give_back_room`]).
+    /// Bytes of memory that the tables take, roughly. Computed from what is held: lists have little room beyond that, whatever
+    /// was sent ([`Open::give_back_room`]).
     fn table_bytes(&self) -> u64 {
         const SESSION: usize = size_of::<Open>() + 400;
-        const SPAN: u64 = size_of::<SpanRef>() as u64 + 40;
-        (self.table.len() * SESSION) as u64 + self.counts.held.spans * SPAN
+        const SPAN: usize = size_of::<SpanRef>() + 40;
+        const CALL: usize = size_of::<Call>() * 5 / 4;
+        let [session, span, call] = [SESSION, SPAN, CALL].map(|bytes| bytes as u64);
+        let lists = self.table.len() as u64 * session + self.counts.held.spans * span + self.calls * call;
+        lists + self.held.header_bytes()
     }
 
     fn publish(&mut self) {
@@ -157,36 +167,40 @@ impl Shard {
     }
 
     fn arrival(&mut self, arrival: Arrival) {
-        let Arrival { record, arrived, traces, mut spans } = arrival;
+        let Arrival { record, arrived, headers, traces, mut spans, calls, book } = arrival;
         let slot = self.held.hold(record.segment(), false);
-        let total = size(&spans);
+        let first_header = self.held.add_headers(slot, &headers);
+        let mut total = Spans::default();
+        for span in spans.iter_mut().map(|arrived| &mut arrived.span) {
+            (span.segment, span.header) = (slot, span.header + first_header);
+            total += Spans::new(1, u64::from(span.len));
+        }
         self.counts.taken += total;
         self.held.add(slot, total.spans as u32, total.bytes);
-        spans.iter_mut().for_each(|span| span.span.segment = slot);
         self.warm_traces(traces.iter().map(|trace| &trace.trace_id));
-        let mut rest = spans.as_mut_slice();
+        let mut rest = spans.as_slice();
         for trace in traces {
-            let Some((own, others)) = rest.split_at_mut_checked(trace.spans as usize) else { break };
+            let Some((own, others)) = rest.split_at_checked(trace.spans as usize) else { break };
             rest = others;
-            self.trace(trace, own, (arrived, arrived));
+            self.trace(trace, Batch::Arrived { spans: own, calls: &calls, book: &book, at: arrived });
         }
         self.held.let_go_if_unused(slot);
     }
 
     /// Takes spans of one trace, which are held already, to their session, here or elsewhere.
-    pub(super) fn trace(&mut self, mut trace: ArrivedTrace, spans: &mut [ArrivedSpan], arrived: (Nanos, Nanos)) {
+    pub(super) fn trace(&mut self, mut trace: ArrivedTrace, batch: Batch<'_>) {
         // The request may know better than this shard where the trace belongs.
         if trace.version > 0 {
             self.rebind(trace.trace_id, &trace.key, trace.version);
         }
         if let Some((index, turn)) = self.traces.get(&trace.trace_id).copied() {
-            return self.fold(index, turn, trace, spans, arrived);
+            return self.fold(index, turn, trace, batch);
         }
         let judged = self.judged.get(&trace.trace_id);
         if let Some(judged) = &judged {
-            self.counts.late += spans.len() as u64;
+            self.counts.late += batch.len() as u64;
             if let Some(verdict) = &judged.kept {
-                return self.follow(verdict.clone(), judged.by_trace, spans);
+                return self.follow(verdict.clone(), judged.by_trace, batch.spans());
             }
         }
         let binding = self.site.directory.get(&trace.trace_id).filter(|binding| binding.version >= trace.version);
@@ -195,50 +209,68 @@ impl Shard {
             self.site.directory.bind(trace.trace_id, Some(claim)).binding
         });
         (trace.key, trace.rank, trace.version) = (binding.key, binding.rank, binding.version);
-        self.open(trace, spans, arrived, judged);
+        self.open(trace, batch, judged);
     }
 
     /// Opens a trace in its session, which is opened when need be, or sends it to the shard that owns it.
-    pub(super) fn open(
-        &mut self,
-        mut trace: ArrivedTrace,
-        spans: &mut [ArrivedSpan],
-        arrived: (Nanos, Nanos),
-        judged: Option<JudgedTrace>,
-    ) {
+    fn open(&mut self, mut trace: ArrivedTrace, batch: Batch<'_>, judged: Option<JudgedTrace>) {
         if self.site.directory.shard_of(&trace.key) != self.site.id {
-            return self.send_on(trace, spans.iter().map(|span| span.span).collect(), arrived);
+            return self.send_elsewhere(trace, batch);
         }
         let index = match &trace.key {
             SessionKey::Id(id) => self.by_id.get(&id.hash).copied(),
             SessionKey::Trace(lead) => self.led_by(*lead, trace.trace_id),
         };
+        let (first, last) = batch.arrived();
         let crowded = |open: &Open| {
             open.turns.len() >= self.bounds.open_traces as usize
-                && open.open_traces(&self.bounds, arrived.1) >= self.bounds.open_traces
+                && open.open_traces(&self.bounds, last) >= self.bounds.open_traces
         };
         let own = trace.key.is_of(trace.trace_id);
         if !own && index.and_then(|index| self.table.get(index)).is_some_and(crowded) {
             self.counts.crowded_ids += 1;
             let binding = self.site.directory.set_apart(trace.trace_id);
             (trace.key, trace.rank, trace.version) = (binding.key, binding.rank, binding.version);
-            return self.open(trace, spans, arrived, judged);
+            return self.open(trace, batch, judged);
         }
         let lead = if index.is_none() { self.judged_lead(&trace) } else { None };
         let judged = match lead {
-            Some(lead) if lead.kept.is_some() => return self.follow_lead(&trace, lead, spans),
+            Some(lead) if lead.kept.is_some() => return self.follow_lead(&trace, lead, batch.spans()),
             lead => judged.or(lead),
         };
-        let index = index.unwrap_or_else(|| self.open_session(&trace.key, judged.as_ref(), arrived.0));
+        let index = index.unwrap_or_else(|| self.open_session(&trace.key, judged.as_ref(), first));
         let Some(open) = self.table.get_mut(index) else { return };
         let turn = Turn::new(trace.trace_id, trace.rank == RANK_ANSWER);
-        let turn = open.add_turn(turn, trace.version, judged.is_some(), (arrived.0, arrived.0));
+        let state = OpenTurn { reopened: judged.is_some(), ..OpenTurn::new(trace.version, first, first) };
+        let turn = open.add_turn(turn, state);
         self.traces.insert(trace.trace_id, (index, turn));
         self.judged.remove(&trace.trace_id);
         if !own {
             self.note_lead(index);
         }
-        self.fold(index, turn, trace, spans, arrived);
+        self.fold(index, turn, trace, batch);
+    }
+
+    /// Sends spans of a trace to the shard that owns its session.
+    fn send_elsewhere(&mut self, trace: ArrivedTrace, batch: Batch<'_>) {
+        let turn = match batch {
+            Batch::Moved(turn) => Some(turn),
+            Batch::Arrived { spans, calls, book, at } => {
+                let ArrivedTrace { trace_id, version, ref links, ref answer, .. } = trace;
+                let mut state = OpenTurn::new(version, at, at);
+                state.note_references(links.clone(), answer.clone());
+                let mut duplicates = Vec::new();
+                let turn = Turn::new(trace_id, trace.rank == RANK_ANSWER);
+                let turn = MovedTurn::of_arrived(turn, state, spans, calls, book, &self.held, |span| {
+                    duplicates.push(*span);
+                });
+                duplicates.iter().for_each(|span| self.let_go_of_duplicate(span));
+                turn.map(Box::new)
+            }
+        };
+        if let Some(turn) = turn {
+            self.send_on(trace, turn);
+        }
     }
 
     fn open_session(&mut self, key: &SessionKey, judged: Option<&JudgedTrace>, now: Nanos) -> u32 {
@@ -255,54 +287,54 @@ impl Shard {
         ticket.index
     }
 
-    pub(super) fn fold(
-        &mut self,
-        index: u32,
-        turn: u32,
-        trace: ArrivedTrace,
-        spans: &mut [ArrivedSpan],
-        arrived: (Nanos, Nanos),
-    ) {
+    fn fold(&mut self, index: u32, turn: u32, trace: ArrivedTrace, batch: Batch<'_>) {
         let Some(open) = self.table.get_mut(index) else { return };
-        open.arrived.0 = open.arrived.0.min(arrived.0);
+        let (first, last) = batch.arrived();
+        open.arrived.0 = open.arrived.0.min(first);
         if let Some(turn) = open.turns.get_mut(turn as usize) {
-            turn.first = turn.first.min(arrived.0);
-            turn.links.extend(trace.links);
-            turn.links.truncate(8);
-            turn.answer = turn.answer.take().or(trace.answer);
+            turn.first = turn.first.min(first);
+            turn.note_references(trace.links, trace.answer);
         }
-        open.reserve(spans.len());
-        let mut noted = u32::MAX;
-        let mut service = Text::default();
-        for arrived_span in spans {
-            arrived_span.span.turn = turn;
-            // Spans of one resource name the same service, at the same place.
-            let named = arrived_span.service;
-            if named == service && arrived_span.span.segment == noted {
-                arrived_span.service = Text::default();
-            }
-            let SpanRef { segment, len, .. } = arrived_span.span;
-            match open.fold(arrived_span, &self.held, &mut self.names, arrived.1) {
-                Folded::Held => self.counts.held += Spans::new(1, u64::from(len)),
-                Folded::Duplicate => {
-                    self.counts.duplicate += Spans::new(1, u64::from(len));
-                    self.held.remove(segment, 1, u64::from(len), false);
-                    continue;
+        let before = (Spans::new(u64::from(open.facts.spans), open.facts.bytes), open.facts.calls.len());
+        let mut duplicates = Vec::new();
+        match batch {
+            Batch::Arrived { spans, calls, book, at } => {
+                open.reserve(spans.len());
+                for arrived in spans {
+                    let arrived = ArrivedSpan { span: SpanRef { turn, ..arrived.span }, ..*arrived };
+                    if open.fold(&arrived, calls, book, &self.held, at).is_duplicate() {
+                        duplicates.push(arrived.span);
+                    }
                 }
-            }
-            service = named;
-            if segment != noted {
-                noted = segment;
-                if let Some(held) = self.held.get_mut(segment) {
+                // An arrival is one request, and stands in one segment.
+                let segment = spans.first().and_then(|arrived| self.held.get_mut(arrived.span.segment));
+                if let Some(held) = segment.filter(|_| duplicates.len() < spans.len()) {
                     held.sessions.push(index);
                 }
+                open.give_back_room();
+            }
+            Batch::Moved(turn) => {
+                open.put_turn(*turn, &self.held, |span| duplicates.push(*span));
+                open.give_back_room();
+                self.note_segments(index);
             }
         }
-        open.give_back_room();
-        match open.too_large(&self.bounds) {
-            Some(reason) => self.decide(index, reason, arrived.1),
+        let Some(open) = self.table.get(index) else { return };
+        self.counts.held += Spans::new(u64::from(open.facts.spans), open.facts.bytes);
+        self.counts.held -= before.0;
+        self.calls += (open.facts.calls.len() - before.1) as u64;
+        let too_large = open.too_large(&self.bounds);
+        duplicates.iter().for_each(|span| self.let_go_of_duplicate(span));
+        match too_large {
+            Some(reason) => self.decide(index, reason, last),
             None => self.schedule(index, turn),
         }
+    }
+
+    /// Counts a span that is held already, and lets go of its bytes.
+    fn let_go_of_duplicate(&mut self, span: &SpanRef) {
+        self.counts.duplicate += Spans::new(1, u64::from(span.len));
+        self.held.remove(span.segment, 1, u64::from(span.len), false);
     }
 
     pub(super) fn schedule(&mut self, index: u32, turn: u32) {
@@ -332,9 +364,4 @@ impl Shard {
             self.decide(ticket.index, reason, now);
         }
     }
-}
-
-/// How many spans, of how many bytes.
-pub(super) fn size(spans: &[ArrivedSpan]) -> Spans {
-    Spans::new(spans.len() as u64, spans.iter().map(|span| u64::from(span.span.len)).sum())
 }

@@ -18,7 +18,6 @@ use super::outlets::Outlets;
 use super::shard::{Shard, Site};
 use crate::clock::{Nanos, SECOND};
 use crate::config;
-use crate::expr::Asks;
 use crate::flow::{Kept, Reason, Receipt, Session, Verdict};
 use crate::genai::conventions::Conventions;
 use crate::log::{Log, RecordKind};
@@ -27,7 +26,6 @@ use crate::pricing::{PriceBook, Prices};
 
 mod account;
 mod answers;
-mod ceilings;
 mod prices;
 mod scattered;
 
@@ -58,18 +56,12 @@ impl World {
 
     /// Keeps sessions that failed and those whose id begins with `keep`.
     fn with_log(shards: usize, config: &config::Sessions, log: Arc<Log>) -> Self {
-        Self::asking(Asks::everything(), shards, config, log)
-    }
-
-    /// The same, with rules that ask for no more than that of what spans say of models.
-    fn asking(asks: Asks, shards: usize, config: &config::Sessions, log: Arc<Log>) -> Self {
-        Self::pricing(Arc::new(Prices::new(PriceBook::load(&[]).unwrap())), asks, shards, config, log)
+        Self::pricing(Arc::new(Prices::new(PriceBook::load(&[]).unwrap())), shards, config, log)
     }
 
     /// The same, with those prices.
-    fn pricing(prices: Arc<Prices>, asks: Asks, shards: usize, config: &config::Sessions, log: Arc<Log>) -> Self {
-        let mut lens = Lens::new(&Conventions::embedded(), config, prices);
-        lens.predicates.asks = asks;
+    fn pricing(prices: Arc<Prices>, shards: usize, config: &config::Sessions, log: Arc<Log>) -> Self {
+        let lens = Lens::new(&Conventions::embedded(), config, prices);
         let lens = Arc::new(lens);
         let ledger = Arc::new(Ledger::new(shards, []));
         let (judged, kept) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
@@ -111,13 +103,17 @@ impl World {
 
     /// Takes a request in; shards hear of it at the next [`World::pump`].
     fn put(&self, request: &ExportTraceServiceRequest) {
-        let body = request.encode_to_vec();
+        let receipt = self.put_bytes(&request.encode_to_vec());
+        assert!(matches!(receipt, Receipt::Accepted { refused: 0, .. }));
+    }
+
+    fn put_bytes(&self, body: &[u8]) -> Receipt {
         let fill = |room: &mut [u8]| {
-            room.copy_from_slice(&body);
+            room.copy_from_slice(body);
             Ok::<_, ()>(body.len())
         };
         let record = self.log.append(RecordKind::Traces, self.now, body.len(), fill).unwrap();
-        assert!(matches!(self.intake.take(record), Receipt::Accepted { refused: 0, .. }));
+        self.intake.take(record)
     }
 
     fn send(&mut self, spans: &[Spec]) {

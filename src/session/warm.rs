@@ -9,9 +9,6 @@ use super::shard::Shard;
 use crate::flow::SpanRef;
 use crate::otlp::span::TraceId;
 
-/// Sessions that are warmed at once: what they have fits into the nearest caches.
-pub(super) const WARM: usize = 64;
-
 // === impl Shard ===
 
 impl Shard {
@@ -32,6 +29,8 @@ impl Shard {
     pub(super) fn warm_sessions(&self, indexes: impl Iterator<Item = u32>) {
         let indexes: Vec<u32> = indexes.collect();
         self.warm(&indexes);
+        let sessions = indexes.iter().filter_map(|index| self.table.get(*index));
+        black_box(sessions.fold(0, |sum, open| sum ^ open.touch_all()));
         let traces = indexes.iter().filter_map(|index| self.table.get(*index)?.facts.turns.first());
         let known = |trace: &TraceId| self.traces.contains_key(trace) ^ self.judged.has(trace);
         black_box(traces.filter(|turn| known(&turn.trace_id)).count());
@@ -60,6 +59,12 @@ impl Open {
     /// Reads from each of the cache lines that it takes itself.
     fn touch(&self) -> u64 {
         self.facts.start ^ self.facts.bytes ^ self.spans.len() as u64 ^ self.turns.len() as u64 ^ self.scheduled
+    }
+
+    /// Reads from each cache line of its spans and their records.
+    fn touch_all(&self) -> u64 {
+        let spans = self.spans.iter().fold(0, |sum, span| sum ^ u64::from(span.start));
+        self.facts.calls.iter().fold(spans, |sum, call| sum ^ call.start ^ u64::from(call.again))
     }
 
     /// Reads from what it points to: of the spans, the last ones, which are all that most sessions have.

@@ -202,16 +202,8 @@ pub fn has_good_ids(span: &Span) -> bool {
 
 /// The piece of a segment that a walk saw at `place`, with nothing changed.
 pub fn piece(segment: &[u8], place: Place) -> Piece<'_> {
-    Piece {
-        segment,
-        resource_spans: place.resource_spans.start,
-        scope_spans: place.scope_spans.start,
-        start: place.span.start,
-        len: place.span.len,
-        headers_first: place.headers_first,
-        append: &[],
-        without: &[],
-    }
+    let Place { header, span } = place;
+    Piece { segment, header, start: span.start, len: span.len, append: &[], without: &[] }
 }
 
 // === odd encodings ===

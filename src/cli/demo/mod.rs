@@ -24,8 +24,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::books::books;
+use super::configuration::variable;
+use super::exit::{Exit, complain};
 use super::show::paint::{Paint, bytes, number};
-use super::{Exit, complain, price, variable};
 use crate::clock::Clock;
 use crate::config::{self, Config, LogEncoding, LogLevel};
 use crate::genai::conventions::Conventions;
@@ -100,7 +102,7 @@ impl Args {
         config.exporters.extend(backend);
         let rules = config.sampling.rules.iter().map(|rule| rule.name.clone()).collect();
         let prefix = config.enrich.prefix.clone();
-        let prices = Arc::new(Prices::new(price::books(&[], None)?));
+        let prices = Arc::new(Prices::new(books(&[], None)?));
         let lens = Lens::new(&Conventions::embedded(), &config.sessions, prices);
 
         let pipeline = Pipeline::start(config).map_err(text)?;

@@ -11,7 +11,7 @@ use prost::Message;
 
 use crate::clock::Nanos;
 use crate::genai::conventions::Conventions;
-use crate::genai::session_keys::SessionKeys;
+use crate::genai::extract::session_id::SessionKeys;
 use crate::otlp::keys::KeyTable;
 use crate::otlp::walk::walk;
 

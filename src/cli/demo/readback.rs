@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 
 use crate::cli::show::row::{Row, Shown};
 use crate::cli::show::told::{Around, Told};
-use crate::genai::stream::Outcome;
+use crate::genai::vocabulary::Outcome;
 use crate::otlp::json::from_json;
 use crate::otlp::span::{SpanView, TraceId};
 use crate::otlp::value::AnyValue;
@@ -62,7 +62,7 @@ impl Exported {
         let tally = walk(request, &lens.keys, |visit| {
             let mut row = Row { written: written(&visit.span, own), ..Row::new(visit, lens) };
             let around = Around { outcome: row.written("stream.outcome"), ..Around::default() };
-            let facts = lens.fact_keys.facts(visit);
+            let facts = lens.calls.facts.facts(visit);
             row.told = facts.map(|facts| Box::new(Told::new(&visit.span, &facts, around, book)));
             self.traces.entry(visit.span.trace_id).or_default().push(row);
         });

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::cli::show::row::{Row, Shown};
 use crate::cli::show::told::{Around, Told};
 use crate::flow::{Kept, Session};
-use crate::genai::account::Call;
+use crate::genai::calls::Call;
 use crate::otlp::revisit::Revisit;
 use crate::pricing::{Attodollars, PriceBook};
 use crate::session::Lens;
@@ -24,18 +24,19 @@ pub(super) struct Inspected {
 impl Inspected {
     /// Reads the spans of a session. `None` for late ones, whose session was read before.
     pub(super) fn read(kept: Kept, lens: &Lens, book: &PriceBook) -> Option<Self> {
-        let Kept { session, spans, segments, .. } = kept;
+        let Kept { session, spans, segments, headers, .. } = kept;
         let session = session?;
-        let calls: HashMap<u32, &Call> = session.account.calls.iter().map(|call| (call.span, call)).collect();
+        let calls: HashMap<u32, &Call> = session.calls.iter().map(|call| (call.span, call)).collect();
         let mut turns: Vec<(String, Vec<Row>)> =
             session.turns.iter().map(|turn| (turn.trace_id.to_string(), Vec::new())).collect();
         let mut reader = Revisit::new(&lens.keys);
         for (place, span) in spans.iter().enumerate() {
             let place = place as u32;
             let segment = segments.get(span.segment as usize).map(|it| it.bytes_from(0)).unwrap_or_default();
-            let row = reader.visit(segment, span.place(), |visit| {
+            let header = headers.get(span.header as usize).copied().unwrap_or_default();
+            let row = reader.visit(segment, span.place(header), |visit| {
                 let around = calls.get(&place).map(|call| Around::from(*call)).unwrap_or_default();
-                let facts = lens.fact_keys.facts(visit);
+                let facts = lens.calls.facts.facts(visit);
                 let told = match facts {
                     Some(facts) => Some(Told::new(&visit.span, &facts, around, book)),
                     None => Told::billed(around),

@@ -23,10 +23,10 @@ impl Inspected {
             object.insert(name.into(), value);
         }
         let sums = self.session.sums();
-        let tools = || sums.names.tools.iter().zip(&sums.by_tool);
-        let counts = tools().map(|(tool, count)| (tool.to_string(), count.calls.into()));
+        let tools = || sums.names.tools.as_slice().iter().zip(&sums.by_tool);
+        let counts = tools().map(|(tool, count)| (tool.text().to_owned(), count.calls.into()));
         object.insert("calls_by_tool".into(), Value::Object(counts.collect()));
-        let counts = tools().map(|(tool, count)| (tool.to_string(), count.failures.into()));
+        let counts = tools().map(|(tool, count)| (tool.text().to_owned(), count.failures.into()));
         object.insert("failures_by_tool".into(), Value::Object(counts.collect()));
         let rows = self
             .traces
@@ -40,7 +40,7 @@ impl Inspected {
 
     fn span(&self, trace: &str, row: &Row, told: &Told) -> Value {
         let tokens = told.tokens.as_ref();
-        let of = |count: fn(&crate::genai::tokens::Tokens) -> u64| tokens.map(count);
+        let of = |count: fn(&crate::genai::extract::tokens::Tokens) -> u64| tokens.map(count);
         json!({
             "trace_id": trace,
             "span_id": row.span_id.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
@@ -89,7 +89,8 @@ fn value(value: expr::Value<'_>) -> Value {
         expr::Value::Double(number) => number.into(),
         expr::Value::Str(text) => text.into(),
         expr::Value::Duration(nanos) => (nanos as f64 / 1e9).into(),
-        expr::Value::Names(names) => names.iter().map(|name| &**name).collect(),
+        expr::Value::Names(names) => names.iter().map(|name| name.text()).collect(),
+        expr::Value::Texts(texts) => texts.iter().map(|text| &**text).collect(),
         expr::Value::Absent | expr::Value::List(_) | expr::Value::Other(_) => Value::Null,
     }
 }

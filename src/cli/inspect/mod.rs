@@ -14,8 +14,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::books::books;
+use super::configuration::configuration;
+use super::exit::{Exit, complain};
 use super::show::paint::Paint;
-use super::{Exit, complain, configuration, price};
 use crate::config::{Config, Purpose};
 use crate::genai::conventions::Conventions;
 use crate::observe::machine;
@@ -115,7 +117,7 @@ impl Args {
     fn prices(&self, config: &Config) -> Result<Prices, String> {
         match self.book.is_empty() {
             true => Prices::open(&config.prices).map_err(|problems| problems.to_string()),
-            false => price::books(&self.book, None).map(Prices::new),
+            false => books(&self.book, None).map(Prices::new),
         }
     }
 

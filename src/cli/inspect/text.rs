@@ -4,8 +4,8 @@ use super::inspected::Inspected;
 use crate::cli::show::paint::{Paint, number, time, usd};
 use crate::cli::show::told::nanos;
 use crate::cli::show::tree;
-use crate::genai::account::{OutcomeSource, Sums};
-use crate::genai::stream::Outcome;
+use crate::genai::calls::Sums;
+use crate::genai::vocabulary::{Outcome, OutcomeSource};
 
 // === impl Inspected ===
 
@@ -88,9 +88,7 @@ fn endings(sums: &Sums) -> Vec<String> {
 
 /// What the session came to, and who says so.
 fn ended(sums: &Sums) -> Vec<String> {
-    let told = |(outcome, source): &(std::sync::Arc<str>, OutcomeSource)| {
-        format!("outcome {} ({})", clean(outcome), source.name())
-    };
+    let told = |(outcome, source): &(&str, OutcomeSource)| format!("outcome {} ({})", clean(outcome), source.name());
     sums.outcome.iter().map(told).collect()
 }
 

@@ -1,11 +1,11 @@
 //! What a span says of a call of a model, of a tool, or of what stands around them, to be shown.
 
 use super::paint::{Paint, number, time, usd};
-use crate::genai::account::{Billing, Call};
-use crate::genai::facts::{Facts, FinishReason, Operation};
-use crate::genai::stream::Outcome;
-use crate::genai::tokens::Tokens;
+use crate::genai::calls::{Billing, Call};
+use crate::genai::extract::facts::SpanFacts;
+use crate::genai::extract::tokens::Tokens;
 use crate::genai::usage;
+use crate::genai::vocabulary::{FinishReason, Operation, Outcome};
 use crate::otlp::span::SpanView;
 use crate::pricing::{Attodollars, PriceBook, Priced, Status};
 
@@ -71,9 +71,9 @@ pub(in crate::cli) enum Tone {
 
 /// What a call costs; `None` for what has no price of its own: whatever is no call of a model, and what stands around
 /// calls that are billed themselves.
-fn priced<'b>(book: &'b PriceBook, span: &SpanView<'_>, facts: &Facts<'_>, billing: Billing) -> Option<Priced<'b>> {
+fn priced<'b>(book: &'b PriceBook, span: &SpanView<'_>, facts: &SpanFacts<'_>, billing: Billing) -> Option<Priced<'b>> {
     let own = facts.is_leaf_call() && billing != Billing::Wrapper;
-    if own || billing == Billing::Billed { usage::price(book, span, Some(facts)) } else { None }
+    if own || billing == Billing::Billed { usage::price(book, span, Some(&facts.charge())) } else { None }
 }
 
 // === impl Around ===
@@ -89,7 +89,12 @@ impl From<&Call> for Around<'_> {
 
 impl Told {
     /// What the facts of a span say, at the prices of `book`.
-    pub(in crate::cli) fn new(span: &SpanView<'_>, facts: &Facts<'_>, around: Around<'_>, book: &PriceBook) -> Self {
+    pub(in crate::cli) fn new(
+        span: &SpanView<'_>,
+        facts: &SpanFacts<'_>,
+        around: Around<'_>,
+        book: &PriceBook,
+    ) -> Self {
         let billing = around.billing.unwrap_or(match facts.tokens {
             Some(_) if facts.is_leaf_call() => Billing::Billed,
             Some(_) => Billing::Wrapper,

@@ -5,8 +5,13 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 
-use super::{Entry, MAX_DEPTH, MAX_WEIGHT, Node, Scalar, Style, Value};
+use super::node::{Entry, Node, Scalar, Style, Value};
 use crate::config::problem::Problem;
+
+/// The maximum nesting depth.
+pub const MAX_DEPTH: usize = 64;
+/// The maximum weight of a file, with aliases expanded: one for each node, and one for each 32 bytes of text.
+const MAX_WEIGHT: usize = 200_000;
 
 /// Makes the tree of the parser's events.
 pub(super) struct Builder<'t> {

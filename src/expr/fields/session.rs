@@ -1,15 +1,13 @@
 //! The fields of `session`.
 
-use super::{Field, Needs, SessionRead, Type, field};
+use super::types::{Field, SessionRead, Type, field};
 use crate::expr::value::Value;
 use crate::flow::Session;
-use crate::genai::account::Ceiling;
-use crate::genai::stream::Outcome;
+use crate::genai::vocabulary::Outcome;
 
 const STATUS: Type = Type::Name(&["unset", "ok", "error"]);
 const SOURCES: Type = Type::Name(&["attribute", "done_tool", "root_status", "finish_reason"]);
 const STRINGS: Type = Type::List(&Type::String);
-const CALLS: Needs = Needs::Calls(None);
 
 /// The fields of `session`.
 pub const SESSION: &[Field<SessionRead>] = &[
@@ -30,8 +28,7 @@ pub const SESSION: &[Field<SessionRead>] = &[
     field("duration", Type::Duration, "s", "end of the latest span minus start of the earliest", |session, _| {
         Value::nanoseconds(session.duration())
     }),
-    of(
-        Needs::Endings,
+    field(
         "failed",
         Type::Bool,
         "",
@@ -41,8 +38,7 @@ pub const SESSION: &[Field<SessionRead>] = &[
     field("error_count", Type::Int, "{span}", "spans with status ERROR", |session, _| {
         Value::Int(session.error_count.into())
     }),
-    of(
-        Needs::Endings,
+    field(
         "recovered_errors",
         Type::Int,
         "{span}",
@@ -67,230 +63,150 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| Value::Bool(session.complete),
     ),
     // --- models ---
-    of(
-        below(Ceiling::LlmCalls),
+    field(
         "llm_calls",
         Type::Int,
         "{call}",
         "calls of language models, each once however many spans tell of it",
         |session, _| Value::Int(session.sums().llm_calls.into()),
     ),
-    of(CALLS, "models", STRINGS, "", "models that answered, else that were asked for", |session, _| {
+    field("models", STRINGS, "", "models that answered, else that were asked for", |session, _| {
         Value::Names(&session.sums().names.models)
     }),
-    of(CALLS, "providers", STRINGS, "", "providers, by their canonical names", |session, _| {
+    field("providers", STRINGS, "", "providers, by their canonical names", |session, _| {
         Value::Names(&session.sums().names.providers)
     }),
-    of(CALLS, "regions", STRINGS, "", "regions in which the providers ran the calls", |session, _| {
+    field("regions", STRINGS, "", "regions in which the providers ran the calls", |session, _| {
         Value::Names(&session.sums().names.regions)
     }),
-    of(CALLS, "prompts", STRINGS, "", "names of prompts", |session, _| Value::Names(&session.sums().names.prompts)),
-    of(CALLS, "prompt_versions", STRINGS, "", "versions of prompts, given or hashed", |session, _| {
-        Value::Names(&session.sums().names.prompt_versions)
+    field("prompts", STRINGS, "", "names of prompts", |session, _| Value::Names(&session.sums().names.prompts)),
+    field("prompt_versions", STRINGS, "", "versions of prompts, given or hashed", |session, _| {
+        Value::Texts(&session.sums().names.prompt_versions)
     }),
-    of(CALLS, "agents", STRINGS, "", "names of agents", |session, _| Value::Names(&session.sums().names.agents)),
-    of(
-        below(Ceiling::Tokens),
-        "input_tokens",
-        Type::Int,
-        "{token}",
-        "input of all billed calls, cached or not",
-        |session, _| int(session.sums().tokens.input),
-    ),
-    of(
-        below(Ceiling::Tokens),
-        "cache_read_tokens",
-        Type::Int,
-        "{token}",
-        "of the input: read from a cache",
-        |session, _| int(session.sums().tokens.cache_read),
-    ),
-    of(
-        below(Ceiling::Tokens),
-        "cache_write_tokens",
-        Type::Int,
-        "{token}",
-        "of the input: written to a cache",
-        |session, _| int(session.sums().tokens.cache_write),
-    ),
-    of(
-        below(Ceiling::Tokens),
-        "output_tokens",
-        Type::Int,
-        "{token}",
-        "output of all billed calls, reasoning with it",
-        |session, _| int(session.sums().tokens.output),
-    ),
-    of(below(Ceiling::Tokens), "reasoning_tokens", Type::Int, "{token}", "of the output: reasoning", |session, _| {
+    field("agents", STRINGS, "", "names of agents", |session, _| Value::Names(&session.sums().names.agents)),
+    field("input_tokens", Type::Int, "{token}", "input of all billed calls, cached or not", |session, _| {
+        int(session.sums().tokens.input)
+    }),
+    field("cache_read_tokens", Type::Int, "{token}", "of the input: read from a cache", |session, _| {
+        int(session.sums().tokens.cache_read)
+    }),
+    field("cache_write_tokens", Type::Int, "{token}", "of the input: written to a cache", |session, _| {
+        int(session.sums().tokens.cache_write)
+    }),
+    field("output_tokens", Type::Int, "{token}", "output of all billed calls, reasoning with it", |session, _| {
+        int(session.sums().tokens.output)
+    }),
+    field("reasoning_tokens", Type::Int, "{token}", "of the output: reasoning", |session, _| {
         int(session.sums().tokens.reasoning)
     }),
-    of(below(Ceiling::Tokens), "total_tokens", Type::Int, "{token}", "input and output", |session, _| {
-        int(session.sums().tokens.total())
-    }),
-    of(
-        below(Ceiling::Cost),
+    field("total_tokens", Type::Int, "{token}", "input and output", |session, _| int(session.sums().tokens.total())),
+    field(
         "cost_usd",
         Type::Double,
         "USD",
         "what its billed calls cost, of those that have a price; absent where none has",
         |session, _| session.sums().cost.map_or(Value::Absent, |cost| Value::Double(cost.usd())),
     ),
-    of(
-        below(Ceiling::Cost),
+    field(
         "wasted_usd",
         Type::Double,
         "USD",
         "of the cost: calls that were truncated, failed, broke, were abandoned or were made again",
         |session, _| Value::Double(session.sums().wasted.usd()),
     ),
-    of(
-        below(Ceiling::Unpriced),
-        "unpriced_calls",
-        Type::Int,
-        "{call}",
-        "billed calls that no price was found for",
-        |session, _| Value::Int(session.sums().unpriced_calls.into()),
-    ),
-    of(
-        CALLS,
+    field("unpriced_calls", Type::Int, "{call}", "billed calls that no price was found for", |session, _| {
+        Value::Int(session.sums().unpriced_calls.into())
+    }),
+    field(
         "context_growth",
         Type::Double,
         "1",
         "input tokens of the last model call over those of the first",
         |session, _| real(session.sums().context_growth),
     ),
-    of(
-        below(Ceiling::ContextFill),
-        "context_fill",
-        Type::Double,
-        "1",
-        "the fullest that a model's context window was, 0 to 1",
-        |session, _| real(session.sums().context_fill),
-    ),
+    field("context_fill", Type::Double, "1", "the fullest that a model's context window was, 0 to 1", |session, _| {
+        real(session.sums().context_fill)
+    }),
     // --- time ---
-    of(
-        below(Ceiling::FirstToken),
-        "ttft_first",
-        Type::Double,
-        "s",
-        "time to the first token of the first call that tells",
-        |session, _| real(session.sums().ttft_first),
-    ),
-    of(
-        below(Ceiling::FirstToken),
-        "ttft_max",
-        Type::Double,
-        "s",
-        "the longest time to the first token of a call",
-        |session, _| real(session.sums().ttft_max),
-    ),
-    of(
-        CALLS,
+    field("ttft_first", Type::Double, "s", "time to the first token of the first call that tells", |session, _| {
+        real(session.sums().ttft_first)
+    }),
+    field("ttft_max", Type::Double, "s", "the longest time to the first token of a call", |session, _| {
+        real(session.sums().ttft_max)
+    }),
+    field(
         "felt_ttft",
         Type::Double,
         "s",
         "the longest that a turn was waited for: from the start of its root to the first token of its last call",
         |session, _| real(session.sums().felt_ttft_max()),
     ),
-    of(
-        below(Ceiling::Completion),
-        "ttc_max",
-        Type::Double,
-        "s",
-        "the longest time to completion of a call",
-        |session, _| real(session.sums().ttc_max),
-    ),
+    field("ttc_max", Type::Double, "s", "the longest time to completion of a call", |session, _| {
+        real(session.sums().ttc_max)
+    }),
     // --- how calls ended ---
-    of(
-        below(Ceiling::LlmCalls),
+    field(
         "streams_complete",
         Type::Int,
         "{call}",
         "model calls by how they ended: the answer is whole",
         |session, _| ended(session, Outcome::Complete),
     ),
-    of(
-        below(Ceiling::Unwell),
+    field(
         "streams_truncated",
         Type::Int,
         "{call}",
         "model calls by how they ended: cut off at its greatest length",
         |session, _| ended(session, Outcome::Truncated),
     ),
-    of(
-        below(Ceiling::Unwell),
-        "streams_filtered",
-        Type::Int,
-        "{call}",
-        "model calls by how they ended: filtered",
-        |session, _| ended(session, Outcome::Filtered),
-    ),
-    of(
-        below(Ceiling::Unwell),
-        "streams_refused",
-        Type::Int,
-        "{call}",
-        "model calls by how they ended: the model refused",
-        |session, _| ended(session, Outcome::Refused),
-    ),
-    of(
-        below(Ceiling::Failed),
+    field("streams_filtered", Type::Int, "{call}", "model calls by how they ended: filtered", |session, _| {
+        ended(session, Outcome::Filtered)
+    }),
+    field("streams_refused", Type::Int, "{call}", "model calls by how they ended: the model refused", |session, _| {
+        ended(session, Outcome::Refused)
+    }),
+    field(
         "streams_broken",
         Type::Int,
         "{call}",
         "model calls by how they ended: an error after the first token",
         |session, _| ended(session, Outcome::Broken),
     ),
-    of(
-        below(Ceiling::Failed),
+    field(
         "streams_failed",
         Type::Int,
         "{call}",
         "model calls by how they ended: an error, and no token came",
         |session, _| ended(session, Outcome::Failed),
     ),
-    of(
-        below(Ceiling::Failed),
+    field(
         "streams_errored",
         Type::Int,
         "{call}",
         "model calls by how they ended: an error, and nothing tells whether a token came",
         |session, _| ended(session, Outcome::Errored),
     ),
-    of(
-        below(Ceiling::Unended),
+    field(
         "streams_abandoned",
         Type::Int,
         "{call}",
         "model calls by how they ended: ended without a finish reason and without an error",
         |session, _| ended(session, Outcome::Abandoned),
     ),
-    of(
-        below(Ceiling::Unended),
-        "streams_unknown",
-        Type::Int,
-        "{call}",
-        "model calls by how they ended: nothing tells how",
-        |session, _| ended(session, Outcome::Unknown),
-    ),
-    of(
-        CALLS,
+    field("streams_unknown", Type::Int, "{call}", "model calls by how they ended: nothing tells how", |session, _| {
+        ended(session, Outcome::Unknown)
+    }),
+    field(
         "retries",
         Type::Int,
         "{call}",
         "calls made again: attempts, resends, an answer or a request once more",
         |session, _| Value::Int(session.sums().retries.into()),
     ),
-    of(
-        below(Ceiling::RateLimited),
-        "rate_limited",
-        Type::Int,
-        "{span}",
-        "spans whose error says that the provider had no room",
-        |session, _| Value::Int(session.sums().rate_limited.into()),
-    ),
-    of(
-        CALLS,
+    field("rate_limited", Type::Int, "{span}", "spans whose error says that the provider had no room", |session, _| {
+        Value::Int(session.sums().rate_limited.into())
+    }),
+    field(
         "missing_calls",
         Type::Int,
         "{span}",
@@ -298,48 +214,39 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| Value::Int(session.sums().missing_calls.into()),
     ),
     // --- tools ---
-    of(below(Ceiling::ToolCalls), "tool_calls", Type::Int, "{call}", "calls of tools", |session, _| {
+    field("tool_calls", Type::Int, "{call}", "calls of tools", |session, _| {
         Value::Int(session.sums().tool_calls.into())
     }),
-    of(
-        below(Ceiling::ToolFailures),
-        "tool_failures",
-        Type::Int,
-        "{call}",
-        "calls of tools that failed",
-        |session, _| Value::Int(session.sums().tool_failures.into()),
-    ),
-    of(CALLS, "tools", STRINGS, "", "names of tools", |session, _| Value::Names(&session.sums().names.tools)),
-    of(CALLS, "failed_tools", STRINGS, "", "tools that failed at least once", |session, _| {
+    field("tool_failures", Type::Int, "{call}", "calls of tools that failed", |session, _| {
+        Value::Int(session.sums().tool_failures.into())
+    }),
+    field("tools", STRINGS, "", "names of tools", |session, _| Value::Names(session.sums().names.tools.as_slice())),
+    field("failed_tools", STRINGS, "", "tools that failed at least once", |session, _| {
         Value::Names(&session.sums().failed_tools)
     }),
-    of(
-        CALLS,
+    field(
         "calls_by_tool",
         Type::Counts,
         "{call}",
         "calls of the tool of that name: `session.calls_by_tool[\"search\"]`",
         |_, _| Value::Absent,
     ),
-    of(CALLS, "failures_by_tool", Type::Counts, "{call}", "of those, the ones that failed", |_, _| Value::Absent),
-    of(
-        below(Ceiling::ToolRepeats),
+    field("failures_by_tool", Type::Counts, "{call}", "of those, the ones that failed", |_, _| Value::Absent),
+    field(
         "repeated_tool_calls",
         Type::Int,
         "{call}",
         "calls of a tool with the same arguments as an earlier one",
         |session, _| Value::Int(session.sums().repeated_tool_calls.into()),
     ),
-    of(
-        below(Ceiling::ToolRun),
+    field(
         "longest_tool_run",
         Type::Int,
         "{call}",
         "the longest run of such calls, one after the other",
         |session, _| Value::Int(session.sums().longest_tool_run.into()),
     ),
-    of(
-        below(Ceiling::Irreversible),
+    field(
         "irreversible_calls",
         Type::Int,
         "{call}",
@@ -347,35 +254,17 @@ pub const SESSION: &[Field<SessionRead>] = &[
         |session, _| Value::Int(session.sums().irreversible_calls.into()),
     ),
     // --- what it came to ---
-    of(
-        CALLS,
+    field(
         "outcome",
         Type::String,
         "",
         "what the session came to, see `outcome_source`; absent where nothing tells",
         |session, _| session.sums().outcome.as_ref().map_or(Value::Absent, |(outcome, _)| Value::Str(outcome)),
     ),
-    of(CALLS, "outcome_source", SOURCES, "", "what says so", |session, _| {
+    field("outcome_source", SOURCES, "", "what says so", |session, _| {
         session.sums().outcome.as_ref().map_or(Value::Absent, |(_, source)| Value::Str(source.name()))
     }),
 ];
-
-/// A field of which more has to be known than its spans tell as they come.
-const fn of(
-    needs: Needs,
-    name: &'static str,
-    ty: Type,
-    unit: &'static str,
-    doc: &'static str,
-    read: SessionRead,
-) -> Field<SessionRead> {
-    Field { needs, ..field(name, ty, unit, doc, read) }
-}
-
-/// Needed for a number that is never negative or above that ceiling.
-const fn below(ceiling: Ceiling) -> Needs {
-    Needs::Calls(Some(ceiling))
-}
 
 fn int(number: u64) -> Value<'static> {
     Value::Int(number.try_into().unwrap_or(i64::MAX))

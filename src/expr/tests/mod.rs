@@ -1,4 +1,3 @@
-mod asks;
 mod errors;
 mod hostile;
 mod reference;
@@ -16,8 +15,9 @@ use prost::Message;
 
 use super::*;
 use crate::flow::{SessionKey, Turn, TurnRoot};
-use crate::genai::account::{Account, Named, OutcomeSource, Sums, TokenSums, ToolCount};
-use crate::genai::stream::Outcome;
+use crate::genai::calls::{Call, Named, SessionContext, Sums, TokenSums, ToolCount, summarize};
+use crate::genai::vocabulary::{Outcome, OutcomeSource};
+use crate::intern::{Kind, Name};
 use crate::otlp::span::TraceId;
 use crate::pricing::Attodollars;
 
@@ -34,30 +34,32 @@ fn session() -> Session {
         turns: vec![turn(1, root("POST /chat", 100, 1)), turn(2, root("POST /retry", 200, 2))],
         spans: 7,
         bytes: 9000,
-        services: vec!["gateway".into(), "agent".into()],
-        error_types: vec![Arc::from("TimeoutError")],
+        services: ["gateway", "agent"].map(|name| Name::new(Kind::Service, name)).into(),
+        error_types: vec![Name::new(Kind::ErrorType, "TimeoutError")],
         start: 1_000_000_000,
         end: 6_500_000_000,
         error_count: 3,
         orphans: 1,
         complete: false,
         predicates: Box::default(),
-        account: Account::default(),
+        calls: Vec::new(),
+        book: None,
         sums: Some(Box::new(sums())),
     }
 }
 
 /// What its calls come to.
 fn sums() -> Sums {
-    let list = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect::<Vec<Arc<str>>>();
+    let list = |kind, names: &[&str]| names.iter().map(|name| Name::new(kind, name)).collect::<Vec<Name>>();
+    let mut tools = ["read", "search"].map(|tool| Call { tool: Name::new(Kind::Tool, tool), ..Call::NOTHING });
     let names = Named {
-        models: list(&["gpt-4o", "claude-sonnet-4-5"]),
-        providers: list(&["openai", "anthropic"]),
-        regions: list(&["eu-west-1"]),
-        prompts: list(&["greeting"]),
-        prompt_versions: list(&["7", "h:00ff00ff00ff"]),
-        tools: list(&["read", "search"]),
-        agents: list(&["planner"]),
+        models: list(Kind::Model, &["gpt-4o", "claude-sonnet-4-5"]),
+        providers: list(Kind::Provider, &["openai", "anthropic"]),
+        regions: list(Kind::Region, &["eu-west-1"]),
+        prompts: list(Kind::Prompt, &["greeting"]),
+        prompt_versions: vec!["7".into(), "h:00ff00ff00ff".into()],
+        tools: summarize(&mut tools, &[], &SessionContext::default()).names.tools,
+        agents: list(Kind::Agent, &["planner"]),
     };
     let mut outcomes = [0; Outcome::ALL.len()];
     (11..).zip(&mut outcomes).for_each(|(count, place)| *place = count);
@@ -67,7 +69,7 @@ fn sums() -> Sums {
         tool_failures: 23,
         names,
         by_tool: vec![ToolCount { calls: 2, failures: 1 }, ToolCount { calls: 5, failures: 3 }],
-        failed_tools: list(&["search"]),
+        failed_tools: list(Kind::Tool, &["search"]),
         tokens: TokenSums { input: 1000, cache_read: 600, cache_write: 50, output: 200, reasoning: 80 },
         cost: Some(Attodollars(2_500_000_000_000_000_000)),
         wasted: Attodollars(500_000_000_000_000_000),
@@ -86,7 +88,7 @@ fn sums() -> Sums {
         irreversible_calls: 29,
         missing_calls: 30,
         last_call_failed: false,
-        outcome: Some(("refunded".into(), OutcomeSource::DoneTool)),
+        outcome: Some(("refunded", OutcomeSource::DoneTool)),
     }
 }
 

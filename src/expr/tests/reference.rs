@@ -89,7 +89,7 @@ impl Maker<'_> {
 
 fn reference(session: &Session) -> Context<'static, 'static> {
     let text = |text: &str| Value::String(Arc::new(text.into()));
-    let list = |names: &[Arc<str>]| Value::List(Arc::new(names.iter().map(|name| text(name)).collect()));
+    let list = |names: &[Name]| Value::List(Arc::new(names.iter().map(|name| text(name.text())).collect()));
     let mut fields: HashMap<String, Value> = HashMap::new();
     let mut set = |name: &str, value: Value| fields.insert(name.into(), value);
     set("id", text("abababababababababababababababab"));

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::Conventions;
+use super::table::Conventions;
 use crate::config::section::{item, join, nearest};
 use crate::config::tree::{Entry, Node, Value};
 use crate::config::{Problems, Sourced};
-use crate::genai::words::folded;
+use crate::genai::keyword_map::folded;
 
 /// A mapping of meanings to words, and what a meaning is called.
 const WORDS: [(&[&str], &str); 3] = [

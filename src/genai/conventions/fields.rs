@@ -1,9 +1,10 @@
 //! `fields` of the table: where each field may stand, and whether what a source asks for makes sense there.
 
-use super::Conventions;
-use super::parse::{check_key, flag, globs, key, operation, texts};
-use super::source::{Field, InputCounts, Kind, Place, Source, Unit, When};
+use super::source::{Field, Kind, Place, Source, Unit, When};
+use super::table::Conventions;
+use super::values::{check_key, flag, globs, key, operation, texts};
 use crate::config::section::{Section, item, join};
+use crate::genai::vocabulary::InputCounts;
 use crate::glob::Glob;
 
 /// Stands in a path for the index of each of several parts.

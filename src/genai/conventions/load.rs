@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Conventions, Field};
+use super::source::Field;
+use super::table::Conventions;
 use crate::config::{Problem, Problems, Sourced, read_text};
 
 /// Most names that are told of what is missing.

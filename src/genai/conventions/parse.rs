@@ -1,14 +1,13 @@
 //! The table out of its YAML tree, every mistake with its place.
 
 use super::fields::fields;
-use super::{Conventions, ErrorWords, IdSource, Producer, Providers, Silence, Streams};
+use super::table::{Conventions, ErrorWords, IdSource, Producer, Providers, Silence, Streams};
+use super::values::{check_key, flag, globs, key, keys, operation, outcome, texts};
 use crate::config::Problems;
-use crate::config::section::{Section, item, join, suggest};
+use crate::config::section::{Section, item, join};
 use crate::config::tree::{Node, Scalar, Value};
-use crate::genai::facts::{FinishReason, Operation};
-use crate::genai::stream::Outcome;
+use crate::genai::vocabulary::{FinishReason, Operation, Outcome};
 use crate::glob::Glob;
-use crate::otlp::keys::MAX_KEY;
 
 /// The table, and whether it is to be put in front of the embedded one.
 pub(super) fn table(root: &Node, problems: &mut Problems) -> (Conventions, bool) {
@@ -213,76 +212,4 @@ fn silences(section: &mut Section<'_, '_>, path: &str) -> Vec<Silence> {
         silences.push(silence);
     }
     silences
-}
-
-// === values ===
-
-pub(super) fn operation(scalar: &Scalar) -> Result<Operation, String> {
-    let found = Operation::ALL.into_iter().find(|kind| kind.name() == scalar.text);
-    let names = Operation::ALL.map(Operation::name);
-    found.ok_or_else(|| format!("{:?} is no kind of operation, {}", scalar.text, suggest(&scalar.text, &names)))
-}
-
-fn outcome(scalar: &Scalar) -> Result<Outcome, String> {
-    let found = Outcome::ALL.into_iter().find(|outcome| outcome.name() == scalar.text);
-    let names = Outcome::ALL.map(Outcome::name);
-    found.ok_or_else(|| format!("{:?} is no outcome, {}", scalar.text, suggest(&scalar.text, &names)))
-}
-
-pub(super) fn flag(section: &mut Section<'_, '_>, name: &'static str) -> Option<bool> {
-    let value = section.boolean(name, false);
-    section.has(name).then_some(value)
-}
-
-pub(super) fn globs(section: &mut Section<'_, '_>, name: &'static str) -> Vec<Glob> {
-    texts(section, name).iter().map(|text| Glob::new(text)).collect()
-}
-
-pub(super) fn key(section: &mut Section<'_, '_>, name: &'static str) -> Option<String> {
-    let key = section.text(name)?;
-    let path = join(section.path(), name);
-    if let Some(node) = section.get(name) {
-        check_key(section, &path, node);
-    }
-    Some(key.text)
-}
-
-fn keys(section: &mut Section<'_, '_>, name: &'static str) -> Vec<String> {
-    let path = join(section.path(), name);
-    let mut keys = Vec::new();
-    for (index, node) in section.list(name).iter().enumerate() {
-        let path = item(&path, index);
-        match node.string() {
-            Some(key) => {
-                check_key(section, &path, node);
-                keys.push(key.text);
-            }
-            None => section.report(node.problem(&path, format!("is {}, must be a text", node.kind()))),
-        }
-    }
-    keys
-}
-
-pub(super) fn texts(section: &mut Section<'_, '_>, name: &'static str) -> Vec<String> {
-    section.strings(name).into_iter().map(|text| text.text).collect()
-}
-
-/// Reports a text that is no key of an attribute.
-pub(super) fn check_key(section: &mut Section<'_, '_>, path: &str, node: &Node) {
-    let (Value::Scalar(scalar), Some(key)) = (&node.value, node.string()) else { return };
-    let (text, len) = (&key.text, key.text.len());
-    let other = match text.as_str() {
-        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => Some("a boolean"),
-        text if text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => {
-            text.parse::<f64>().is_ok().then_some("a number")
-        }
-        _ => None,
-    };
-    if len == 0 || len > MAX_KEY {
-        let text = format!("is {len} bytes long, an attribute's key has 1 to {MAX_KEY}");
-        section.report(key.problem(path, 1, 1, text));
-    } else if let Some(other) = other.filter(|_| scalar.is_typed()) {
-        let text = format!("{text} is {other}, an attribute's key is a text: put it in quotes where it is called so");
-        section.report(key.problem(path, 1, 1, text));
-    }
 }

@@ -1,6 +1,6 @@
 //! Where one field of a span's facts may stand.
 
-use crate::genai::facts::Operation;
+use crate::genai::vocabulary::{InputCounts, Operation};
 use crate::glob::Glob;
 
 /// One place where a field may stand, and when it counts.
@@ -70,20 +70,6 @@ pub enum Unit {
     Milliseconds,
     /// It is a time of day, RFC 3339.
     Time,
-}
-
-/// Whether input tokens count what was read from and written to a cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum InputCounts {
-    /// The key does not tell.
-    #[default]
-    Untold,
-    /// They do.
-    Inclusive,
-    /// They do not.
-    Exclusive,
-    /// As the provider counts.
-    Raw,
 }
 
 /// What a field's values are.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::genai::vocabulary::FinishReason;
 
 #[test]
 fn the_embedded_table_reads_and_ranks_span_ids_above_conversations() {

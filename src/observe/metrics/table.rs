@@ -1,29 +1,8 @@
 //! The metrics, one entry each: what it is called, what it means, and how its rows are read.
 
-use super::{Door, LaneCounts, Rows, Scrape};
-
-/// A metric family.
-pub(super) struct Metric {
-    /// Without the prefix.
-    pub name: &'static str,
-    pub kind: Kind,
-    /// In UCUM, as OpenTelemetry writes it.
-    pub unit: &'static str,
-    /// The labels of each row, in the order in which `read` gives their values.
-    pub labels: &'static [&'static str],
-    /// One line.
-    pub help: &'static str,
-    pub read: fn(&Scrape, &mut Rows),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Counter,
-    Gauge,
-}
-
-type Read = fn(&Scrape, &mut Rows);
-type Labels = &'static [&'static str];
+use super::metric::{Kind, Labels, Metric, Read, Rows};
+use super::scrape::{Door, Scrape};
+use crate::observe::ledger::LaneCounts;
 
 const NONE: Labels = &[];
 const DOOR: Labels = &["receiver", "transport"];
@@ -257,6 +236,20 @@ pub(super) const METRICS: &[Metric] = &[
         "0: at ease; 1: short, sessions are judged early; 2: full, requests are refused.",
         |s, r| r.one(s.memory.level),
     ),
+    gauge(
+        "interned_names",
+        "{names}",
+        NONE,
+        "Names of models, tools, agents, services and the like that the process has seen.",
+        |s, r| r.one(s.names.names),
+    ),
+    counter(
+        "interned_name_overflows",
+        "{names}",
+        NONE,
+        "Names read from spans that found no room in the table: rules and sums see them as `(overflow)`.",
+        |s, r| r.one(s.names.overflows),
+    ),
     // --- prices -------------------------------------------------------------------------------------------------------
     gauge(
         "price_book_info",
@@ -302,16 +295,4 @@ fn per_door(scrape: &Scrape, rows: &mut Rows, value: fn(&Door) -> u64) {
 
 fn per_lane(scrape: &Scrape, rows: &mut Rows, value: fn(&LaneCounts) -> u64) {
     scrape.lanes.iter().for_each(|(name, counts)| rows.put(&[name], value(counts)));
-}
-
-// === impl Kind ===
-
-impl Kind {
-    /// The type as an exposition names it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-        }
-    }
 }

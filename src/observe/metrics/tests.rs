@@ -1,10 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
 
 use super::*;
-use crate::clock::SECOND;
+use crate::clock::{Clock, SECOND};
 use crate::flow::Reason;
-use crate::pricing::BookFile;
+use crate::log::Log;
+use crate::observe::ledger::{Ledger, ShardCounts, Spans};
+use crate::observe::pressure::Pressure;
+use crate::pricing::{BookFile, PriceBook, Prices, Source};
 
 /// A sample as a scraper sees it: its name, its labels and its value.
 #[derive(Debug, PartialEq)]

@@ -1,16 +1,15 @@
 //! Which spans go under which resource and scope, and how long everything will be.
 
-use std::borrow::Cow;
+use std::hash::BuildHasher;
 use std::ops::Range;
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
-use std::hash::BuildHasher;
 
-use super::{Piece, Unjoined};
-use crate::otlp::fields::{key_value, request, resource_spans, scope_spans, span};
-use crate::otlp::wire::fields;
-use crate::otlp::wire::{Field, Reader, Value, WireError};
+use super::piece::{Piece, Unjoined};
+use crate::otlp::fields::{key_value, resource_spans, scope_spans, span};
+use crate::otlp::walk::{self, Header, HeaderBytes, HeaderFields};
+use crate::otlp::wire::{Field, Reader, Value, WireError, fields};
 
 /// Pieces grouped by equal resources, and within them by equal scopes.
 pub(super) struct Plan<'a> {
@@ -22,7 +21,8 @@ pub(super) struct Plan<'a> {
 /// One `ResourceSpans` to be written.
 pub(super) struct Resource<'a> {
     /// All fields but `scope_spans`.
-    pub(super) header: Cow<'a, [u8]>,
+    pub(super) header: HeaderBytes<'a>,
+    hash: u64,
     /// Its scopes, in the order of their first span.
     pub(super) scopes: Vec<usize>,
 }
@@ -31,7 +31,8 @@ pub(super) struct Resource<'a> {
 pub(super) struct Scope<'a> {
     resource: usize,
     /// All fields but `spans`.
-    pub(super) header: Cow<'a, [u8]>,
+    pub(super) header: HeaderBytes<'a>,
+    hash: u64,
     pub(super) lines: Vec<Line<'a>>,
 }
 
@@ -47,26 +48,20 @@ pub(super) struct Line<'a> {
     pub(super) len: usize,
 }
 
-/// Builds a [`Plan`]: remembers what was read, by place and by content.
+/// Builds a [`Plan`]. Groups are found by place, and those that were not read before by content.
 struct Planner<'a> {
     plan: Plan<'a>,
-    hasher: RandomState,
-    resources_at: HashMap<Spot, Option<Found>, RandomState>,
-    scopes_at: HashMap<(Spot, u32), Option<Found>, RandomState>,
-    last: Option<((Spot, u32), Option<Found>)>,
+    /// Seed of the hashes of headers.
+    seed: u64,
+    resources_at: HashMap<(Segment, HeaderFields), Option<usize>, RandomState>,
+    scopes_at: HashMap<(Segment, Header), Option<usize>, RandomState>,
+    last: Option<((Segment, Header), Option<usize>)>,
     equal_resources: HashTable<usize>,
     equal_scopes: HashTable<usize>,
 }
 
-/// Address and length of a segment, and the offset of a `resource_spans` field in it.
-type Spot = (usize, usize, u32);
-
-/// A group, and the range of the field in the segment that opened it.
-#[derive(Clone)]
-struct Found {
-    group: usize,
-    field: Range<usize>,
-}
+/// Address and length of a segment.
+type Segment = (usize, usize);
 
 // === impl Plan ===
 
@@ -129,93 +124,88 @@ impl<'a> Planner<'a> {
         let hasher = RandomState::default();
         Self {
             plan: Plan { resources: Vec::new(), scopes: Vec::new(), unjoined: Unjoined::default() },
+            seed: hasher.hash_one(0),
             resources_at: HashMap::with_hasher(hasher.clone()),
-            scopes_at: HashMap::with_hasher(hasher.clone()),
-            hasher,
+            scopes_at: HashMap::with_hasher(hasher),
             last: None,
             equal_resources: HashTable::new(),
             equal_scopes: HashTable::new(),
         }
     }
 
-    /// Puts a piece under its resource and scope; `None` when its offsets do not name a span there.
+    /// Puts a piece under its resource and scope. Returns `None` when its offsets do not name a span there.
     fn add(&mut self, at: usize, piece: &Piece<'a>) -> Option<()> {
         let scope = self.scope_of(piece)?;
-        let start = piece.start as usize;
-        let end = start.checked_add(piece.len as usize)?;
-        if start < scope.field.start || end > scope.field.end {
+        let place = walk::Range { start: piece.start, len: piece.len };
+        if !piece.header.scope.has_member(place) {
             return None;
         }
-        let line = Line::new(at, piece, piece.segment.get(start..end)?)?;
-        self.plan.scopes.get_mut(scope.group)?.lines.push(line);
+        let line = Line::new(at, piece, place.of(piece.segment)?)?;
+        self.plan.scopes.get_mut(scope)?.lines.push(line);
         Some(())
     }
 
-    fn scope_of(&mut self, piece: &Piece<'a>) -> Option<Found> {
-        let spot = (piece.segment.as_ptr() as usize, piece.segment.len(), piece.resource_spans);
-        let key = (spot, piece.scope_spans);
-        if let Some((last, found)) = &self.last
-            && *last == key
+    fn scope_of(&mut self, piece: &Piece<'a>) -> Option<usize> {
+        let segment = (piece.segment.as_ptr() as usize, piece.segment.len());
+        let key = (segment, piece.header);
+        if let Some((last, group)) = self.last
+            && last == key
         {
-            return found.clone();
+            return group;
         }
-        let found = match self.scopes_at.get(&key) {
-            Some(found) => found.clone(),
+        let group = match self.scopes_at.get(&key) {
+            Some(group) => *group,
             None => {
-                let found = self.open_scope(spot, piece);
-                self.scopes_at.insert(key, found.clone());
-                found
+                let group = self.open_scope(segment, piece);
+                self.scopes_at.insert(key, group);
+                group
             }
         };
-        self.last = Some((key, found.clone()));
-        found
+        self.last = Some((key, group));
+        group
     }
 
-    fn open_scope(&mut self, spot: Spot, piece: &Piece<'a>) -> Option<Found> {
-        let resource = match self.resources_at.get(&spot) {
-            Some(found) => found.clone(),
+    fn open_scope(&mut self, segment: Segment, piece: &Piece<'a>) -> Option<usize> {
+        let Header { resource: around, scope: own } = piece.header;
+        let resource = match self.resources_at.get(&(segment, around)) {
+            Some(group) => *group,
             None => {
-                let found = self.open_resource(piece);
-                self.resources_at.insert(spot, found.clone());
-                found
+                let group = header(piece.segment, around, resource_spans::SCOPE_SPANS).map(|it| self.resource(it));
+                self.resources_at.insert((segment, around), group);
+                group
             }
         }?;
-        let (field, body) = message(piece.segment, piece.scope_spans, resource_spans::SCOPE_SPANS)?;
-        if field.start < resource.field.start || field.end > resource.field.end {
+        if !around.encloses(own) {
             return None;
         }
-        let header = header(body, scope_spans::SPANS, piece.headers_first)?;
-        let group = self.scope_group(resource.group, header)?;
-        Some(Found { group, field })
+        self.scope(resource, header(piece.segment, own, scope_spans::SPANS)?)
     }
 
-    fn open_resource(&mut self, piece: &Piece<'a>) -> Option<Found> {
-        let (field, body) = message(piece.segment, piece.resource_spans, request::RESOURCE_SPANS)?;
-        let header = header(body, resource_spans::SCOPE_SPANS, piece.headers_first)?;
-        let (groups, hasher) = (&mut self.plan.resources, &self.hasher);
-        let hash = |group: &usize| groups.get(*group).map_or(0, |group| hasher.hash_one(&group.header));
+    /// The group of resources with this header.
+    fn resource(&mut self, header: HeaderBytes<'a>) -> usize {
+        let (groups, hash) = (&mut self.plan.resources, header.hash(self.seed));
         let equal = |group: &usize| groups.get(*group).is_some_and(|group| group.header == header);
-        let entry = self.equal_resources.entry(hasher.hash_one(&header), equal, hash);
+        let known = |group: &usize| groups.get(*group).map_or(0, |group| group.hash);
         let next = groups.len();
-        let group = *entry.or_insert(next).get();
+        let group = *self.equal_resources.entry(hash, equal, known).or_insert(next).get();
         if group == next {
-            groups.push(Resource { header, scopes: Vec::new() });
+            groups.push(Resource { header, hash, scopes: Vec::new() });
         }
-        Some(Found { group, field })
+        group
     }
 
-    fn scope_group(&mut self, resource: usize, header: Cow<'a, [u8]>) -> Option<usize> {
-        let (groups, hasher) = (&mut self.plan.scopes, &self.hasher);
-        let hash =
-            |group: &usize| groups.get(*group).map_or(0, |group| hasher.hash_one((group.resource, &group.header)));
+    /// The group of scopes with this header under a resource.
+    fn scope(&mut self, resource: usize, header: HeaderBytes<'a>) -> Option<usize> {
+        let hash = header.hash(self.seed.wrapping_add(resource as u64));
+        let groups = &mut self.plan.scopes;
         let equal = |group: &usize| {
             groups.get(*group).is_some_and(|group| group.resource == resource && group.header == header)
         };
-        let entry = self.equal_scopes.entry(hasher.hash_one((resource, &header)), equal, hash);
+        let known = |group: &usize| groups.get(*group).map_or(0, |group| group.hash);
         let next = groups.len();
-        let group = *entry.or_insert(next).get();
+        let group = *self.equal_scopes.entry(hash, equal, known).or_insert(next).get();
         if group == next {
-            groups.push(Scope { resource, header, lines: Vec::new() });
+            groups.push(Scope { resource, header, hash, lines: Vec::new() });
             self.plan.resources.get_mut(resource)?.scopes.push(next);
         }
         Some(group)
@@ -224,45 +214,18 @@ impl<'a> Planner<'a> {
 
 // === parts ===
 
-/// The length-delimited field `number` at `offset`: its range in the segment, and its body.
-fn message(segment: &[u8], offset: u32, number: u32) -> Option<(Range<usize>, &[u8])> {
-    let offset = offset as usize;
-    let field = Reader::new(segment.get(offset..)?).next_field().ok()??;
-    match field.value {
-        Value::Len(body) if field.number == number => Some((offset..offset.checked_add(field.end)?, body)),
-        _ => None,
-    }
-}
-
-/// The header of the message at `offset`, as it is written out: all its fields but field `but`. With `first`, all of it is
-/// known to stand in front.
-pub(super) fn header_at(segment: &[u8], offset: u32, number: u32, but: u32, first: bool) -> Option<Cow<'_, [u8]>> {
-    header(message(segment, offset, number)?.1, but, first)
-}
-
-/// All fields of a message but field `but`: borrowed when they stand together, as they mostly do.
-fn header(body: &[u8], but: u32, first: bool) -> Option<Cow<'_, [u8]>> {
-    if first {
-        return front(body, but).map(Cow::Borrowed);
-    }
-    let mut header = Cow::Borrowed(&[][..]);
-    let append = &mut |run| match header.is_empty() {
-        true => header = Cow::Borrowed(run),
-        false => header.to_mut().extend_from_slice(run),
-    };
-    runs(body, |field| field.number != but, append).ok()?;
-    Some(header)
-}
-
-/// All fields of a message in front of the first field `but`.
-fn front(body: &[u8], but: u32) -> Option<&[u8]> {
-    let mut reader = Reader::new(body);
-    while let Some(field) = reader.next_field().ok()? {
-        if field.number == but {
-            return body.get(..field.start);
+/// The header fields at `place`; `None` when they are not well-formed, or have a field `member` among them.
+fn header(segment: &[u8], place: HeaderFields, member: u32) -> Option<HeaderBytes<'_>> {
+    let header = place.of(segment)?;
+    for part in header.parts() {
+        let mut reader = Reader::new(part);
+        while let Some(field) = reader.next_field().ok()? {
+            if field.number == member {
+                return None;
+            }
         }
     }
-    Some(body)
+    Some(header)
 }
 
 /// Hands over the fields that `keep` wants, neighbours in one run.

@@ -7,8 +7,9 @@ use prost::Message;
 
 use super::*;
 use crate::otlp::keys::KeyTable;
+use crate::otlp::order::in_order;
 use crate::otlp::put::{put_len, put_varint_field};
-use crate::otlp::walk::walk;
+use crate::otlp::walk::{HeaderFields, walk};
 
 fn attribute(key: &str, text: &str) -> KeyValue {
     let value = Some(any_value::Value::StringValue(text.into()));
@@ -42,17 +43,8 @@ fn request(resource_spans: Vec<ResourceSpans>) -> Vec<u8> {
 fn pieces(segment: &[u8]) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     walk(segment, &KeyTable::default(), |visit| {
-        let place = visit.place;
-        pieces.push(Piece {
-            segment,
-            resource_spans: place.resource_spans.start,
-            scope_spans: place.scope_spans.start,
-            start: place.span.start,
-            len: place.span.len,
-            headers_first: place.headers_first,
-            append: &[],
-            without: &[],
-        });
+        let Range { start, len } = visit.range;
+        pieces.push(Piece { segment, header: *visit.header, start, len, append: &[], without: &[] });
     })
     .unwrap();
     pieces
@@ -174,17 +166,22 @@ fn attributes_that_are_written_anew_are_left_out() {
     assert_eq!(out.events, [event]);
 }
 
-#[test]
-fn fields_of_resource_and_scope_are_copied_wherever_they_stand() {
+/// A request of two scopes of two spans each, with header fields in front of the members of each message, behind them and,
+/// if `scattered`, between them. Beside it, one with all of them in front, and only one scope: both are alike.
+fn header_fields_everywhere(scattered: bool) -> [Vec<u8>; 2] {
     let mut scope_spans = Vec::new();
     put_varint_field(&mut scope_spans, 900, 7);
     put_len(&mut scope_spans, 2, &span(1, &[]).encode_to_vec());
-    put_len(&mut scope_spans, 3, b"first");
+    if scattered {
+        put_len(&mut scope_spans, 3, b"first");
+    }
     put_len(&mut scope_spans, 2, &span(2, &[]).encode_to_vec());
     put_len(&mut scope_spans, 3, b"second");
     let mut resource_spans = Vec::new();
     put_len(&mut resource_spans, 2, &scope_spans);
-    put_varint_field(&mut resource_spans, 901, 8);
+    if scattered {
+        put_varint_field(&mut resource_spans, 901, 8);
+    }
     put_len(&mut resource_spans, 2, &scope_spans);
     put_len(&mut resource_spans, 3, b"schema");
     let mut segment = Vec::new();
@@ -192,16 +189,40 @@ fn fields_of_resource_and_scope_are_copied_wherever_they_stand() {
 
     let (mut scope, mut resource, mut expected) = (Vec::new(), Vec::new(), Vec::new());
     put_varint_field(&mut scope, 900, 7);
-    put_len(&mut scope, 3, b"first");
+    if scattered {
+        put_len(&mut scope, 3, b"first");
+    }
     put_len(&mut scope, 3, b"second");
     for id in [1, 2, 1, 2] {
         put_len(&mut scope, 2, &span(id, &[]).encode_to_vec());
     }
-    put_varint_field(&mut resource, 901, 8);
+    if scattered {
+        put_varint_field(&mut resource, 901, 8);
+    }
     put_len(&mut resource, 3, b"schema");
     put_len(&mut resource, 2, &scope);
     put_len(&mut expected, 1, &resource);
+    [segment, expected]
+}
+
+#[test]
+fn fields_of_resource_and_scope_are_copied_wherever_they_stand() {
+    let [segment, expected] = header_fields_everywhere(false);
     assert_eq!(joined(&pieces(&segment), usize::MAX)[0].bytes, expected);
+    let [segment, expected] = header_fields_everywhere(true);
+    let ordered = in_order(&segment).unwrap();
+    assert_eq!(joined(&pieces(&ordered), usize::MAX)[0].bytes, expected);
+}
+
+#[test]
+fn headers_are_merged_that_differ_only_in_where_their_members_stand() {
+    let [segment, expected] = header_fields_everywhere(false);
+    let forward = copy_forward(&pieces(&segment));
+    assert_eq!(forward.bytes, expected);
+    let both = [pieces(&segment), pieces(&forward.bytes)].concat();
+    let [resource] = &decoded(&joined(&both, usize::MAX))[..] else { panic!() };
+    let [scope] = &resource.scope_spans[..] else { panic!("{resource:?}") };
+    assert_eq!((scope.spans.len(), &scope.schema_url[..], &resource.schema_url[..]), (8, "second", "schema"));
 }
 
 #[test]
@@ -209,11 +230,25 @@ fn offsets_that_name_no_span_are_counted_and_hurt_nobody() {
     let segment = sample();
     let all = pieces(&segment);
     let good = all[1];
+    let Header { resource, scope } = good.header;
+    let shifted = |range: Range| Range { start: range.start + 1, ..range };
+    let longer = |range: Range| Range { len: range.len + 1, ..range };
+    let in_resource = |resource| Piece { header: Header { resource, scope }, ..good };
+    let in_scope = |scope| Piece { header: Header { resource, scope }, ..good };
     let wrong = [
-        Piece { resource_spans: good.resource_spans + 1, ..good },
-        Piece { scope_spans: good.scope_spans + 1, ..good },
-        Piece { scope_spans: all[3].scope_spans, ..good },
-        Piece { resource_spans: u32::MAX, ..good },
+        in_resource(HeaderFields { front: shifted(resource.front), ..resource }),
+        in_resource(HeaderFields { back: shifted(resource.back), ..resource }),
+        in_resource(HeaderFields { front: Range { start: u32::MAX, len: u32::MAX }, ..resource }),
+        in_resource(HeaderFields { front: longer(resource.front), ..resource }),
+        in_resource(HeaderFields { front: resource.back, back: resource.front }),
+        in_resource(all[3].header.resource),
+        in_scope(HeaderFields { front: shifted(scope.front), ..scope }),
+        in_scope(HeaderFields { back: shifted(scope.back), ..scope }),
+        in_scope(HeaderFields { back: Range { start: u32::MAX, len: 0 }, ..scope }),
+        in_scope(HeaderFields { back: longer(scope.back), ..scope }),
+        in_scope(HeaderFields { front: scope.back, back: scope.front }),
+        in_scope(all[2].header.scope),
+        in_scope(all[3].header.scope),
         Piece { start: 0, ..good },
         Piece { start: all[2].start, ..good },
         Piece { len: u32::MAX, ..good },
@@ -238,12 +273,13 @@ fn copied_spans_are_where_they_are_said_to_be() {
     let copied = copy_forward(&kept);
     assert_eq!(copied.bytes.len(), copied.bytes.capacity());
     let mut walked = Vec::new();
-    walk(&copied.bytes, &KeyTable::default(), |visit| walked.push(visit.place)).unwrap();
-    let places: Vec<_> = [0, 3, 4, 1].iter().map(|at: &usize| copied.places[*at].unwrap()).collect();
-    assert_eq!(walked, places);
-    assert_eq!(copied.places[2], None);
-    for (piece, place) in kept.iter().zip(&copied.places) {
-        let Some(place) = place else { continue };
+    let tally = walk(&copied.bytes, &KeyTable::default(), |visit| walked.push((visit.place(), visit.header_index)));
+    assert_eq!(tally.unwrap().scattered, 0);
+    let told = [0, 3, 4, 1].map(|at| (copied.place(at).unwrap(), copied.spans[at].unwrap().0));
+    assert_eq!(walked, told);
+    assert_eq!((copied.place(2), copied.place(5)), (None, None));
+    for (at, piece) in kept.iter().enumerate() {
+        let Some(place) = copied.place(at) else { continue };
         let at = |start: u32, len: u32| start as usize..(start + len) as usize;
         assert_eq!(copied.bytes[at(place.span.start, place.span.len)], piece.segment[at(piece.start, piece.len)]);
     }

@@ -5,7 +5,7 @@ use std::ops::Range as Indices;
 use super::plan::{Plan, Resource, Scope};
 use crate::otlp::fields::{request, resource_spans, scope_spans};
 use crate::otlp::put::{put_tag, put_varint, varint_len};
-use crate::otlp::walk::{Place, Range};
+use crate::otlp::walk::{Header, HeaderBytes, HeaderFields, Range};
 
 /// Some lines of a plan, in its order, with the lengths of what holds them.
 #[derive(Default)]
@@ -126,15 +126,15 @@ impl Chunk {
         self.spans += 1;
     }
 
-    /// Appends the chunk to `out`, telling for each piece where its span stands in `out`.
-    pub(super) fn write(&self, plan: &Plan<'_>, out: &mut Vec<u8>, tell: &mut dyn FnMut(usize, Place)) {
+    /// Appends the chunk to `out`. Calls `tell` for each span with its piece, its header in `out` and its range there.
+    pub(super) fn write(&self, plan: &Plan<'_>, out: &mut Vec<u8>, tell: &mut dyn FnMut(usize, &Header, Range)) {
         for section in &self.sections {
             let Some(resource) = plan.resources.get(section.resource) else { continue };
-            let whole = open(out, request::RESOURCE_SPANS, section.body);
-            out.extend_from_slice(&resource.header);
+            let message = open(out, request::RESOURCE_SPANS, section.body);
+            let written = put_header(out, resource.header, message);
             for part in &section.parts {
                 if let Some(scope) = plan.scopes.get(part.scope) {
-                    write_scope(out, scope, part, whole, tell);
+                    write_scope(out, scope, part, written, tell);
                 }
             }
         }
@@ -145,27 +145,31 @@ fn write_scope(
     out: &mut Vec<u8>,
     scope: &Scope<'_>,
     part: &Part,
-    resource_spans: Range,
-    tell: &mut dyn FnMut(usize, Place),
+    resource: HeaderFields,
+    tell: &mut dyn FnMut(usize, &Header, Range),
 ) {
-    let scope_spans = open(out, resource_spans::SCOPE_SPANS, part.body);
-    out.extend_from_slice(&scope.header);
+    let message = open(out, resource_spans::SCOPE_SPANS, part.body);
+    let header = Header { resource, scope: put_header(out, scope.header, message) };
     for line in scope.lines.get(part.lines.clone()).unwrap_or_default() {
-        open(out, scope_spans::SPANS, line.len);
-        let span = range(out.len(), line.len);
+        let span = open(out, scope_spans::SPANS, line.len);
         // It was read once already, to know its length: there is no error to be met.
         let _ = line.kept(&mut |run| out.extend_from_slice(run));
         out.extend_from_slice(line.append);
-        tell(line.piece, Place { resource_spans, scope_spans, span, headers_first: true });
+        tell(line.piece, &header, span);
     }
 }
 
-/// Writes tag and length of a field with `body` bytes to come, and tells its range.
-fn open(out: &mut Vec<u8>, number: u32, body: usize) -> Range {
-    let start = out.len();
+/// Writes the header fields of `message` in front of its members.
+fn put_header(out: &mut Vec<u8>, header: HeaderBytes<'_>, message: Range) -> HeaderFields {
+    header.parts().into_iter().for_each(|part| out.extend_from_slice(part));
+    HeaderFields::in_front(message, cut(header.len()))
+}
+
+/// Writes tag and length of a field. Returns the range that its body of `len` bytes will take.
+fn open(out: &mut Vec<u8>, number: u32, len: usize) -> Range {
     put_tag(out, number, 2);
-    put_varint(out, body as u64);
-    range(start, field_len(body))
+    put_varint(out, len as u64);
+    Range { start: cut(out.len()), len: cut(len) }
 }
 
 /// Bytes of a length-delimited field with `body` bytes; the numbers in use take one byte.
@@ -173,7 +177,6 @@ fn field_len(body: usize) -> usize {
     1 + varint_len(body as u64) + body
 }
 
-fn range(start: usize, len: usize) -> Range {
-    let cut = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Range { start: cut(start), len: cut(len) }
+fn cut(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }

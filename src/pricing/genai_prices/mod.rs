@@ -13,8 +13,7 @@ use hashbrown::HashMap;
 
 use super::amount::Rate;
 use super::calendar::Window;
-use super::litellm::Unpriced;
-use super::lookup::Found;
+use super::found::{Found, Unpriced};
 use super::names::{Form, forms};
 use super::nouns::Match;
 use super::providers::Provider;

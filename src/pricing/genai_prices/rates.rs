@@ -2,7 +2,6 @@
 //! is for such a call. A threshold changes the price of everything in the call.
 
 use super::super::amount::{Rate, Ratio};
-use super::super::most::Most;
 use super::super::tier::{Call, Tier};
 use super::super::unit::{PerUnit, Rates, Unit};
 use super::{Holds, Model, Price};
@@ -29,16 +28,6 @@ impl Model {
         of.inherit();
         let has_tier = Unit::ALL.iter().any(|unit| varied.get(*unit));
         Rates { of, ratio: Ratio::ONE, tier_missing: call.tier != Tier::Standard && !has_tier }
-    }
-
-    /// Takes in the most that each unit may cost.
-    pub(in super::super) fn most(&self, most: &mut Most) {
-        let periods = self.periods.iter().flat_map(|period| &period.prices);
-        for price in periods.chain(self.variants.iter().flat_map(|variant| &variant.prices)) {
-            let above = price.above.iter().map(|(_, rate)| *rate);
-            above.chain([price.base]).for_each(|rate| most.price(price.unit, rate, 1.0));
-        }
-        most.window(self.context_window);
     }
 }
 

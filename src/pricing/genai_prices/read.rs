@@ -4,8 +4,8 @@ use serde_json::value::RawValue;
 
 use super::super::amount::Rate;
 use super::super::calendar::{self, EVERY_DAY, Window};
+use super::super::found::Unpriced;
 use super::super::json::{Object, count, number, text};
-use super::super::litellm::Unpriced;
 use super::super::unit::Unit;
 use super::clause::Clause;
 use super::{Book, Holds, Model, Period, Price, Seller, Variant};

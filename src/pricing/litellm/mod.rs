@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 
 use super::amount::{Rate, Ratio};
 use super::calendar::Window;
-use super::lookup::Found;
+use super::found::{Found, Unpriced};
 use super::names::{Form, forms};
 use super::nouns::Match;
 use super::providers::{Naming, Provider};
@@ -84,17 +84,6 @@ enum Uplift {
     NotGlobal,
     /// Anthropic's fast mode.
     Fast,
-}
-
-/// Why a row has no price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Unpriced {
-    /// Its prices are zero, which says nothing: it is included in a subscription, or was not filled in.
-    Zero,
-    /// It is priced by units that no span counts: pictures, pixels, seconds, characters.
-    OtherUnits,
-    /// It has no prices at all.
-    Nothing,
 }
 
 // === impl Row ===

@@ -7,7 +7,6 @@
 //! 4. What has no price of its own is billed as what it is part of: cached input as input, reasoning as output.
 
 use super::super::amount::{Rate, Ratio};
-use super::super::most::Most;
 use super::super::tier::{Call, Tier};
 use super::super::unit::{PerUnit, Rates, Unit};
 use super::{Price, Range, Row, Uplift};
@@ -34,15 +33,6 @@ impl Row {
         let ratio = self.regional(call.region);
         let ratio = fast.map_or(ratio, |(_, fast)| ratio.times(*fast));
         Rates { of, ratio, tier_missing: tier != Tier::Standard && !has_tier }
-    }
-
-    /// Takes in the most that each unit may cost.
-    pub(in super::super) fn most(&self, most: &mut Most) {
-        let times = self.uplifts.iter().map(|(_, ratio)| ratio.as_f64().max(1.0)).product();
-        self.prices.iter().for_each(|price| most.price(price.unit, price.rate, times));
-        self.ranges.iter().for_each(|range| most.prices(&range.rates, times));
-        self.off_peak.iter().for_each(|hours| most.prices(&hours.rates, times));
-        most.window(self.context_window);
     }
 
     /// The prices of a tier, and whether it has any of its own.

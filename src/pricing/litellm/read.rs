@@ -4,11 +4,12 @@ use serde_json::value::RawValue;
 
 use super::super::amount::{Rate, Ratio};
 use super::super::calendar::{self, EVERY_DAY, Window};
+use super::super::found::Unpriced;
 use super::super::json::{Object, count, number, text};
 use super::super::tier::Tier;
 use super::super::unit::{PerUnit, Unit};
 use super::keys;
-use super::{Book, OffPeak, Price, Range, Row, Unpriced, Uplift};
+use super::{Book, OffPeak, Price, Range, Row, Uplift};
 
 /// Keys of the file that are no models.
 const NO_MODELS: [&str; 2] = ["sample_spec", "fallback_generalizations"];

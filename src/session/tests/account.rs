@@ -4,8 +4,9 @@ use any_value::Value::{BoolValue, IntValue, StringValue};
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 
 use super::*;
-use crate::genai::account::{Billing, Ceiling, Pair, Sums, ToolCount};
-use crate::genai::stream::Outcome;
+use crate::genai::calls::{Billing, CoOccurrence, Kin, Sums, ToolCount};
+use crate::genai::vocabulary::Outcome;
+use crate::intern::Name;
 
 /// Nanoseconds in a millisecond.
 const MS: u64 = 1_000_000;
@@ -103,13 +104,15 @@ pub(super) fn judged(mut world: World) -> Vec<Session> {
 fn sorted(sums: &Sums) -> String {
     let mut sums = sums.clone();
     let names = &mut sums.names;
-    let lists = [&mut names.models, &mut names.providers, &mut names.regions, &mut names.prompts];
-    lists.into_iter().for_each(|list| list.sort());
-    let lists = [&mut names.prompt_versions, &mut names.tools, &mut names.agents, &mut sums.failed_tools];
-    lists.into_iter().for_each(|list| list.sort());
-    sums.by_tool.sort_by_key(|count| (count.calls, count.failures));
+    let lists = [&mut names.models, &mut names.providers, &mut names.regions, &mut names.prompts, &mut names.agents];
+    lists.into_iter().chain([&mut sums.failed_tools]).for_each(|list| list.sort_by_key(|name| name.text()));
+    names.prompt_versions.sort();
+    let mut tools: Vec<(Name, ToolCount)> =
+        names.tools.as_slice().iter().copied().zip(sums.by_tool.drain(..)).collect();
+    tools.sort_by_key(|(name, _)| name.text());
+    names.tools = Default::default();
     sums.felt_ttft.sort_by(f64::total_cmp);
-    format!("{sums:?}")
+    format!("{sums:?} {tools:?}")
 }
 
 /// The parts of a turn: its root; an agent with two calls, of which the provider's own SDK tells, too; two calls of a tool.
@@ -164,7 +167,7 @@ fn the_sums_of_a_session_are_the_same_whichever_way_its_spans_came_and_over_whic
 }
 
 #[test]
-fn what_is_folded_anew_has_the_sums_of_what_is_left() {
+fn a_session_that_a_trace_leaves_has_the_sums_of_what_is_left() {
     let mut world = world();
     let weak = |told: Told| told.with("gen_ai.conversation.id", "weak");
     for trace in 1..=4 {
@@ -209,12 +212,12 @@ fn a_session_over_two_traces_has_the_sums_of_both_and_one_call_that_both_tell_of
     let sums = session.sums();
     assert_eq!((session.turns.len(), sums.llm_calls), (3, 2));
     assert_eq!((sums.tokens.input, sums.tokens.output), (30, 39));
-    let billing: Vec<Billing> = session.account.calls.iter().map(|call| call.billing).collect();
+    let billing: Vec<Billing> = session.calls.iter().map(|call| call.billing).collect();
     assert_eq!(billing, [Billing::Repeated, Billing::Billed, Billing::Billed]);
 }
 
 #[test]
-fn a_call_that_is_priced_by_the_second_costs_no_more_than_its_ceiling() {
+fn calls_and_tools_have_the_users_own_prices() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("own.yaml");
     let rule = |name, of: &str, price| format!("  - {{name: {name}, match: {{{of}}}, {price}}}\n");
@@ -222,10 +225,8 @@ fn a_call_that_is_priced_by_the_second_costs_no_more_than_its_ceiling() {
     let of_tool = rule("search", "gen_ai.tool.name: search", "per_call: 0.25");
     std::fs::write(&path, format!("spans:\n{of_model}{of_tool}")).unwrap();
     let book = PriceBook::load(&[crate::pricing::BookFile::File(path)]).unwrap();
-    let mut asks = Asks::default();
-    asks.from(Ceiling::Cost, 0.1);
     let log = Log::with_segments(256 << 20, 1 << 20, 4);
-    let mut world = World::pricing(Arc::new(Prices::new(book)), asks, 1, &config::Sessions::default(), log);
+    let mut world = World::pricing(Arc::new(Prices::new(book)), 1, &config::Sessions::default(), log);
     let call = told("any", (1, 1, 0), (0, 2000)).with("gen_ai.operation.name", "chat");
     let call = call.with("gen_ai.provider.name", "vllm").with("gen_ai.request.model", "qwen3");
     let used = |told: Told| told.count("gen_ai.usage.input_tokens", 10).count("gen_ai.usage.output_tokens", 3);
@@ -233,7 +234,6 @@ fn a_call_that_is_priced_by_the_second_costs_no_more_than_its_ceiling() {
     let session = judged(world).remove(0);
     let cost = session.sums().cost.unwrap().usd();
     assert_eq!((cost, session.sums().unpriced_calls), (1.25, 0));
-    assert!(session.account.ceilings.of(Ceiling::Cost) >= cost);
 }
 
 #[test]
@@ -270,22 +270,24 @@ fn providers_go_with_their_own_regions_and_prompts_with_their_own_versions() {
         let call = told("any", ids, (u64::from(ids.1) * 100, u64::from(ids.1) * 100 + 50)).session("keep");
         call.with("gen_ai.operation.name", "chat").with("gen_ai.provider.name", provider)
     };
-    let account = |more: Vec<Told>| {
+    let pairs = |more: Vec<Told>| {
         let mut world = world();
         let bedrock = call((1, 2, 1), "aws.bedrock").with("aws.region", "eu-west-1");
         let bedrock = bedrock.with("gen_ai.prompt.name", "sup").count("gen_ai.prompt.version", 3);
         let tool = search((1, 9, 1), (900, 910), "{}");
         send(&mut world, &[vec![told("any", (1, 1, 0), (0, 1000)), bedrock, tool], more].concat());
-        judged(world).remove(0).account
+        CoOccurrence::of(&judged(world).remove(0).calls)
     };
-    let alone = account(vec![call((1, 3, 1), "aws.bedrock")]);
-    assert_eq!(alone.second_of_all(Pair::Region), Some("eu-west-1"), "a tool runs nowhere else");
-    assert_eq!(alone.told_by_all(Pair::Prompt), Some(("sup", "3")));
+    let prompt = |pairs: &CoOccurrence| pairs.prompt().map(|(name, version)| (name.text(), version.to_string()));
+    let alone = pairs(vec![call((1, 3, 1), "aws.bedrock")]);
+    assert_eq!(alone.region().map(Name::text), Some("eu-west-1"), "a tool runs nowhere else");
+    assert_eq!(prompt(&alone), Some(("sup", "3".into())));
     let instructed = call((1, 3, 1), "openai").with("gen_ai.system_instructions", "be nice");
-    let both = account(vec![instructed]);
-    assert_eq!((both.second_of_all(Pair::Region), both.told_by_all(Pair::Prompt)), (None, None));
-    let regions = ["aws.bedrock", "openai"].map(|provider| both.told_with(Pair::Region, provider));
-    assert_eq!((regions, both.told_with(Pair::Prompt, "sup")), ([Some("eu-west-1"), None], Some("3")));
+    let both = pairs(vec![instructed]);
+    assert_eq!((both.region(), prompt(&both)), (None, None));
+    let regions = ["aws.bedrock", "openai"].map(|provider| both.region_of(provider).map(Name::text));
+    let version = both.version_of("sup").map(|version| version.to_string());
+    assert_eq!((regions, version), ([Some("eu-west-1"), None], Some("3".into())));
 }
 
 /// How the calls of the only open session stand to one another, by their spans' numbers.
@@ -294,9 +296,8 @@ fn kin(world: &mut World) -> Vec<(u8, Option<u8>)> {
     let (shard, _) = open.next().unwrap();
     let places: Vec<u32> = shard.table.iter().map(|(place, _)| place).collect();
     assert!(places.len() == 1 && open.next().is_none());
-    let session = shard.table.get_mut(places[0]).unwrap();
-    session.read(&shard.site.lens, &shard.held, &mut shard.names);
-    let (calls, kin) = (&session.facts.account.calls, session.kin());
+    let session = shard.table.get(places[0]).unwrap();
+    let (calls, kin): (_, Vec<Kin>) = (&session.facts.calls, session.kin());
     let number = |at: usize| session.spans[calls[at].span as usize].span_id.0[0];
     let mut kin: Vec<_> =
         kin.iter().enumerate().map(|(at, kin)| (number(at), kin.within.map(|at| number(at as usize)))).collect();
@@ -354,7 +355,7 @@ fn the_outcome_is_what_the_configuration_asks_for() {
         let mut world = World::new(2, &config);
         send(&mut world, spans);
         let session = judged(world).remove(0);
-        let outcome = session.sums().outcome.clone();
+        let outcome = session.sums().outcome;
         outcome.map_or("none".into(), |(outcome, source)| format!("{outcome} by {}", source.name()))
     };
     assert_eq!(outcome(&[root()]), "none");
@@ -380,55 +381,7 @@ fn the_outcome_is_what_the_configuration_asks_for() {
 
 #[test]
 fn what_is_kept_of_a_span_is_small() {
-    assert_eq!(size_of::<crate::flow::SpanRef>(), 56);
-}
-
-#[test]
-fn what_no_rule_asks_for_is_read_of_sessions_that_are_kept_and_where_the_verdict_hangs_on_it() {
-    let broken = |ids, id: &str| chat(ids, (10, 20), 7, 0).failed().session(id);
-    let spans = [
-        agent((1, 1, 0), (0, 90)).session("keep 1"),
-        chat((1, 2, 1), (10, 20), 10, 5),
-        search((1, 3, 1), (20, 30), "{}"),
-        agent((2, 1, 0), (0, 90)).session("routine"),
-        chat((2, 2, 1), (10, 20), 10, 5),
-        agent((3, 1, 0), (0, 90)).session("broke"),
-        broken((3, 2, 1), "broke"),
-        search((3, 3, 1), (25, 30), "{}"),
-        // A call that failed, and one that went well after it.
-        broken((4, 2, 1), "recovered"),
-        chat((4, 3, 1), (50, 60), 10, 5),
-        agent((4, 1, 0), (0, 90)),
-    ];
-    let run = |asks| {
-        let log = Log::with_segments(256 << 20, 1 << 20, 4);
-        let mut world = World::asking(asks, 1, &config::Sessions::default(), log);
-        send(&mut world, &spans);
-        let kept = world.kept.clone();
-        let judged = judged(world);
-        let failed: Vec<String> =
-            judged.iter().filter(|session| session.failed()).map(|session| session.key.to_string()).collect();
-        let read: Vec<String> =
-            judged.iter().filter(|session| session.sums.is_some()).map(|session| session.key.to_string()).collect();
-        let kept = kept.lock().unwrap();
-        let mut sums: Vec<String> = kept
-            .iter()
-            .map(|kept| kept.session.as_ref().unwrap())
-            .map(|session| format!("{} {}", session.key, sorted(session.sums())))
-            .collect();
-        sums.sort();
-        (failed, read, sums)
-    };
-    let mut endings = Asks::default();
-    endings.from(Ceiling::Failed, 1.0);
-    let (all, last) = (run(Asks::everything()), run(endings));
-    assert_eq!(all.0, ["broke"]);
-    assert_eq!(all.1, ["broke", "keep 1", "recovered", "routine"]);
-    assert_eq!(last.0, all.0, "the verdict is the same");
-    assert_eq!(last.1, ["broke", "recovered"], "before the verdict only what is in doubt was read");
-    assert_eq!(last.2, all.2, "and so is what is known of those that are kept");
-    assert!(all.2.len() == 2 && all.2[1].contains("keep 1"), "{:?}", all.2);
-    assert!(run(Asks::default()).1.is_empty());
+    assert_eq!(size_of::<crate::flow::SpanRef>(), 48);
 }
 
 #[test]

@@ -1,0 +1,183 @@
+//! From the records of a session to its sums: calls are counted once each, billed, and added up.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
+
+use super::call::{Call, VersionRef};
+use super::co_occurrence::MAX_NAMES;
+use super::context::{Kin, SessionContext};
+use super::dedup::CallGroups;
+use super::merge::{LogicalCall, last, model_calls, retries};
+use super::sums::{Named, Sums};
+use super::tools;
+use crate::genai::vocabulary::{FinishReason, Operation, Outcome, OutcomeSource};
+use crate::intern::Name;
+use crate::pricing::Attodollars;
+
+/// Decides which of `calls` are billed, and sums them up. `kin` is beside `calls`.
+pub fn summarize(calls: &mut [Call], kin: &[Kin], context: &SessionContext<'_>) -> Sums {
+    for (call, kin) in calls.iter_mut().zip(kin) {
+        if call.or_broken && kin.beneath_a_failure {
+            (call.outcome, call.or_broken) = (Outcome::Broken, false);
+        }
+    }
+    let groups = CallGroups::of(calls, kin);
+    groups.bill(calls, kin);
+    let once = model_calls(calls, &groups, kin);
+    let mut sums = Sums { names: named(calls), ..Sums::default() };
+    count_calls(&once, &mut sums);
+    bill_all(calls, &once, &groups, &mut sums);
+    time(&once, context, &mut sums);
+    sums.retries = retries(&once, calls, &groups);
+    sums.rate_limited = calls.iter().filter(|call| call.rate_limited).count() as u32;
+    sums.missing_calls = missing(calls, kin);
+    sums.outcome = outcome(&once, context);
+    tools::count(calls, &groups, context, &mut sums);
+    sums
+}
+
+// === parts ===
+
+fn named(calls: &[Call]) -> Named {
+    let mut names = Named {
+        models: distinct(calls, |call| call.model),
+        providers: distinct(calls, |call| call.provider),
+        regions: distinct(calls, |call| call.region),
+        prompts: distinct(calls, |call| call.prompt),
+        agents: distinct(calls, |call| call.agent),
+        prompt_versions: versions(calls),
+        ..Named::default()
+    };
+    for call in calls {
+        names.tools.add(call.tool);
+    }
+    names
+}
+
+/// The distinct names of one kind, at most [`MAX_NAMES`], in the order in which they came.
+fn distinct(calls: &[Call], name: impl Fn(&Call) -> Name) -> Vec<Name> {
+    let mut names = Vec::new();
+    let mut last = Name::NONE;
+    for name in calls.iter().map(name) {
+        // Neighbors mostly have the same.
+        if name != last && !name.is_none() && names.len() < MAX_NAMES && !names.contains(&name) {
+            names.push(name);
+        }
+        last = name;
+    }
+    names
+}
+
+fn versions(calls: &[Call]) -> Vec<Box<str>> {
+    let mut versions: Vec<VersionRef> = Vec::new();
+    for version in calls.iter().map(|call| call.prompt_version).filter(|version| !version.is_none()) {
+        if versions.len() < MAX_NAMES && !versions.contains(&version) {
+            versions.push(version);
+        }
+    }
+    versions.iter().map(|version| version.to_string().into()).collect()
+}
+
+/// Adds up what is billed: model calls, and whatever else has a custom price.
+fn bill_all(calls: &[Call], once: &[LogicalCall<'_>], groups: &CallGroups, sums: &mut Sums) {
+    let wasted: HashSet<usize, RandomState> =
+        once.iter().filter(|call| call.is_wasted()).map(|call| call.event).collect();
+    for (at, call) in calls.iter().enumerate().filter(|(_, call)| call.is_billed()) {
+        let (tokens, used) = (&mut sums.tokens, call.used);
+        tokens.input += u64::from(used.input);
+        tokens.cache_read += u64::from(used.cache_read);
+        tokens.cache_write += u64::from(used.cache_write);
+        tokens.output += u64::from(used.output);
+        tokens.reasoning += u64::from(used.reasoning);
+        match call.priced() {
+            Some(cost) => {
+                sums.cost = Some(plus(sums.cost.unwrap_or_default(), cost));
+                if wasted.contains(&groups.event(at)) {
+                    sums.wasted = plus(sums.wasted, cost);
+                }
+            }
+            None => sums.unpriced_calls += 1,
+        }
+    }
+}
+
+/// Counts runs of agents and wrappers in which no model call was seen and which report no usage themselves.
+fn missing(calls: &[Call], kin: &[Kin]) -> u32 {
+    let waits = |call: &Call| call.wrapper && (call.operation == Operation::Agent || call.operation.is_model_call());
+    if !calls.iter().any(waits) {
+        return 0;
+    }
+    let mut with_calls = vec![false; calls.len()];
+    for (at, call) in calls.iter().enumerate() {
+        if call.is_leaf_call() || call.has_usage {
+            mark_up(Some(at as u32), kin, &mut with_calls);
+        }
+    }
+    // Of wrappers within wrappers the innermost is the one that misses its call.
+    let mut around_others = vec![false; calls.len()];
+    for (_, own) in calls.iter().zip(kin).filter(|(call, _)| waits(call)) {
+        mark_up(own.within, kin, &mut around_others);
+    }
+    let calls = calls.iter().zip(&with_calls).zip(&around_others);
+    calls.filter(|((call, seen), around)| waits(call) && !**seen && !**around).count() as u32
+}
+
+fn outcome(once: &[LogicalCall<'_>], context: &SessionContext<'_>) -> Option<(&'static str, OutcomeSource)> {
+    if let Some((source, outcome)) = context.outcome {
+        return Some((outcome.text(), source));
+    }
+    if let Some(status) = context.root_status {
+        return Some((status, OutcomeSource::RootStatus));
+    }
+    let finish = last(once).map(|call| call.finish).filter(|reason| *reason != FinishReason::Unknown);
+    finish.map(|reason| (reason.name(), OutcomeSource::FinishReason))
+}
+
+fn count_calls(once: &[LogicalCall<'_>], sums: &mut Sums) {
+    sums.llm_calls = once.len() as u32;
+    for call in once {
+        if let Some(count) = sums.outcomes.get_mut(call.outcome as usize) {
+            *count += 1;
+        }
+    }
+    sums.last_call_failed = last(once).is_some_and(LogicalCall::went_wrong);
+    let mut inputs = once.iter().map(|call| f64::from(call.best.used.input)).filter(|input| *input > 0.0);
+    if let Some(first) = inputs.next() {
+        sums.context_growth = Some(inputs.next_back().unwrap_or(first) / first);
+    }
+    let windows = once.iter().map(|call| call.best).filter(|call| call.context_window > 0);
+    let fill = windows.map(|call| f64::from(call.used.input) / f64::from(call.context_window));
+    sums.context_fill = fill.max_by(f64::total_cmp);
+}
+
+fn time(once: &[LogicalCall<'_>], context: &SessionContext<'_>, sums: &mut Sums) {
+    sums.felt_ttft = vec![f64::NAN; context.turns.len()];
+    for call in once {
+        let turn = call.turn as usize;
+        let felt = call.first_token.zip(context.turns.get(turn)).map_or(f64::NAN, |((ttft, start), root)| {
+            let waited = i128::from(start) - i128::from(*root);
+            (waited as f64 / 1e9 + ttft).max(0.0)
+        });
+        // Calls come in the order of their start: the last one of the turn stays.
+        sums.felt_ttft.get_mut(turn).into_iter().for_each(|place| *place = felt);
+    }
+    let first_tokens = || once.iter().filter_map(|call| call.first_token.map(|(seconds, _)| seconds));
+    sums.ttft_first = first_tokens().next();
+    sums.ttft_max = first_tokens().max_by(f64::total_cmp);
+    sums.ttc_max = once.iter().filter_map(|call| call.ttc).max_by(f64::total_cmp);
+}
+
+fn plus(sum: Attodollars, more: Attodollars) -> Attodollars {
+    Attodollars(sum.0.saturating_add(more.0))
+}
+
+/// Marks a call and all that it stands in; stops where that was done before.
+fn mark_up(from: Option<u32>, kin: &[Kin], marks: &mut [bool]) {
+    let mut next = from.map(|at| at as usize);
+    while let Some(at) = next
+        && let Some(mark) = marks.get_mut(at).filter(|mark| !**mark)
+    {
+        *mark = true;
+        next = kin.get(at).and_then(|kin| kin.within).map(|outer| outer as usize);
+    }
+}

@@ -1,0 +1,299 @@
+//! The convention table compiled into slots of the walker's key table: what a span says is read from the values that the
+//! walk has picked. Nothing is allocated; JSON is scanned and instructions are hashed only where their key is there.
+
+use hashbrown::HashMap;
+
+use super::errors::{self, ErrorMeanings, ErrorTypes};
+use super::extraction::Extraction;
+use super::facts::{PromptVersion, SpanFacts};
+use super::field_values::FieldValues;
+use super::fingerprint::instructions;
+use super::identity::{Identities, Identity, Spelling};
+use super::outcome::{Ending, Evidence};
+use super::plan::ExtractionPlan;
+use super::tokens::{ReportedTokens, Tokens};
+use crate::genai::conventions::{Conventions, Field, Producer};
+use crate::genai::vocabulary::{FinishReason, InputCounts, Operation, Outcome};
+use crate::glob::Glob;
+use crate::otlp::keys::{KeyTable, Slot};
+use crate::otlp::span::STATUS_ERROR;
+use crate::otlp::value::AnyValue;
+use crate::otlp::walk::Visit;
+
+/// The compiled table.
+#[derive(Debug)]
+pub struct FactExtractor {
+    plan: ExtractionPlan,
+    identities: Identities,
+    error_types: ErrorTypes,
+    errors: ErrorMeanings,
+    span_names: Vec<(Glob, Operation)>,
+    pseudo_tools: Vec<String>,
+    /// Each with the attribute that its spans have.
+    producers: Vec<(Producer, Option<(Slot, String)>)>,
+    /// Places of producers whose scopes are whole names, by those; and of all others.
+    by_scope: HashMap<Box<str>, Vec<u16>, foldhash::fast::RandomState>,
+    of_any_scope: Vec<u16>,
+}
+
+// === impl FactExtractor ===
+
+impl FactExtractor {
+    /// Compiles the table, adding its keys to `keys`.
+    pub fn compile(conventions: &Conventions, keys: &mut KeyTable) -> Self {
+        let attribute = |producer: &Producer, keys: &mut KeyTable| {
+            producer.attribute.as_ref().and_then(|(key, text)| Some((keys.add(key)?, text.clone())))
+        };
+        let mut by_scope: HashMap<Box<str>, Vec<u16>, foldhash::fast::RandomState> = HashMap::default();
+        let mut of_any_scope = Vec::new();
+        for (at, producer) in conventions.producers.iter().take(usize::from(u16::MAX)).enumerate() {
+            let whole: Option<Vec<&str>> = producer.scopes.iter().map(Glob::whole).collect();
+            match whole.filter(|scopes| !scopes.is_empty()) {
+                Some(scopes) => {
+                    scopes.into_iter().for_each(|scope| by_scope.entry(scope.into()).or_default().push(at as u16));
+                }
+                None => of_any_scope.push(at as u16),
+            }
+        }
+        Self {
+            plan: ExtractionPlan::compile(conventions, keys),
+            identities: Identities::compile(conventions),
+            by_scope,
+            of_any_scope,
+            error_types: ErrorTypes::compile(conventions, keys),
+            errors: ErrorMeanings::compile(&conventions.errors),
+            span_names: conventions.span_names.clone(),
+            pseudo_tools: conventions.pseudo_tools.clone(),
+            producers: conventions.producers.iter().map(|it| (it.clone(), attribute(it, keys))).collect(),
+        }
+    }
+
+    /// Reads what a span says; `None` where it does not speak of models.
+    pub fn facts<'a>(&'a self, visit: &Visit<'a, '_>) -> Option<SpanFacts<'a>> {
+        let mut values = FieldValues::nothing();
+        self.extract(visit, &mut values).map(|extraction| extraction.facts(visit))
+    }
+
+    /// Extracts what a span says into `values`, which has none yet; `None` where it does not speak of models.
+    pub(in crate::genai) fn extract<'a, 'v>(
+        &'a self,
+        visit: &Visit<'a, '_>,
+        values: &'v mut FieldValues<'a>,
+    ) -> Option<Extraction<'a, 'v>> {
+        if !self.plan.may_speak(visit) || !self.plan.gather(visit, values) {
+            return None;
+        }
+        let (operation, wrapper) = self.operation(visit, values);
+        self.plan.gather_rest(visit, operation, values);
+        let producer = self.producer(visit, operation);
+        let failure = self.failure(visit, operation, values);
+        let values = &*values;
+        let evidence = self.evidence(visit, operation, producer, failure, values);
+        let ending = operation.is_model_call().then(|| ending(operation, &evidence, producer));
+        let spelling = Spelling::of(values);
+        let identity = self.identities.resolve(&spelling);
+        let mut tokens = self.tokens(values, producer, &spelling, &identity);
+        if let (Some(tokens), Some(ending), Some(true)) = (&mut tokens, ending, producer.map(|it| it.seeds_usage))
+            && ending.outcome.did_not_end()
+        {
+            // What a stream begins with is no count of what came.
+            tokens.output_visible = None;
+        }
+        let rate_limited = failure.is_some_and(|error_type| self.errors.is_rate_limit(error_type));
+        let (native, streaming) = (producer.is_some_and(|it| it.native), evidence.streaming);
+        let prompt_version = self.prompt_version(visit, values);
+        Some(Extraction {
+            values,
+            identities: &self.identities,
+            spelling,
+            operation,
+            wrapper,
+            native,
+            identity,
+            tokens,
+            streaming,
+            ending,
+            failure,
+            rate_limited,
+            prompt_version,
+            duration: visit.span.duration(),
+        })
+    }
+
+    /// The version of the prompt, be it given or by its instructions.
+    fn prompt_version<'a>(&self, visit: &Visit<'a, '_>, values: &FieldValues<'a>) -> Option<PromptVersion<'a>> {
+        if let Some(given) = values.get(Field::PromptVersion) {
+            return Some(match given.value {
+                AnyValue::Int(number) => PromptVersion::Number(number),
+                _ => PromptVersion::Text(given.text()),
+            });
+        }
+        let found = values.get(Field::Instructions)?;
+        let hash = instructions(found, self.plan.source(found), || self.plan.whole(found, visit));
+        Some(PromptVersion::Hash(hash))
+    }
+
+    /// The type of the span's error, if it failed. Then what says why is gathered, too.
+    fn failure<'a>(
+        &'a self,
+        visit: &Visit<'a, '_>,
+        operation: Operation,
+        values: &mut FieldValues<'a>,
+    ) -> Option<&'a str> {
+        let open = operation.is_model_call() && values.reasons.gravest().is_none();
+        let failed = visit.span.status == STATUS_ERROR
+            || values.flag(Field::Failed) == Some(true)
+            || open && self.error_types.exception(visit).is_some();
+        if failed || values.reasons.gravest() == Some(FinishReason::Error) {
+            self.plan.gather_failure(visit, values);
+        }
+        failed.then(|| self.error_type(visit, values))
+    }
+
+    /// What the span has to say of how the call ended.
+    fn evidence(
+        &self,
+        visit: &Visit<'_, '_>,
+        operation: Operation,
+        producer: Option<&Producer>,
+        failure: Option<&str>,
+        values: &FieldValues<'_>,
+    ) -> Evidence {
+        let finish = values.reasons;
+        let seeds = producer.is_some_and(|it| it.seeds_usage);
+        let usage = !seeds && values.count(Field::OutputTokens).is_some_and(|output| output > 0);
+        let open = operation.is_model_call() && finish.gravest().is_none();
+        Evidence {
+            streaming: self.streaming(producer, operation, values, open, usage),
+            failed: failure.is_some(),
+            error_says: failure.and_then(|error_type| self.errors.outcome(error_type, visit)),
+            finish: finish.gravest(),
+            foreign: finish.has_foreign(),
+            began: values.timed || values.has(Field::Began) || seeds && values.has(Field::OutputTokens),
+            refused: values.count(Field::HttpStatus).is_some_and(|status| status >= 400),
+            usage,
+            output: values.has(Field::Output),
+            status: visit.span.status,
+        }
+    }
+
+    /// What kind of operation it is, and whether it stands around others.
+    fn operation(&self, visit: &Visit<'_, '_>, values: &FieldValues<'_>) -> (Operation, bool) {
+        let tool = values.bytes(Field::Tool);
+        if !tool.is_empty() && self.pseudo_tools.iter().any(|known| known.as_bytes() == tool) {
+            return (Operation::Other, false);
+        }
+        if let Some(told) = values.operation {
+            return told;
+        }
+        let by_name = self.span_names.iter().find(|(glob, _)| glob.fits(visit.span.name)).map(|(_, kind)| *kind);
+        let of_a_model = [Field::RequestModel, Field::ResponseModel, Field::InputTokens, Field::OutputTokens];
+        let kind = match by_name {
+            Some(kind) => kind,
+            None if values.has(Field::Tool) || values.has(Field::ToolCallId) => Operation::Tool,
+            None if of_a_model.into_iter().any(|field| values.has(field)) => Operation::Llm,
+            None => Operation::Other,
+        };
+        (kind, kind.is_wrapper())
+    }
+
+    fn producer(&self, visit: &Visit<'_, '_>, operation: Operation) -> Option<&Producer> {
+        if !operation.is_model_call() {
+            return None;
+        }
+        let fits = |globs: &[Glob], text: &str| globs.is_empty() || globs.iter().any(|glob| glob.fits(text));
+        let has = |(slot, text): &(Slot, String)| {
+            visit.attributes.get(*slot).and_then(AnyValue::as_str).is_some_and(|value| value.contains(text.as_str()))
+        };
+        let is = |at: &&u16| {
+            self.producers.get(usize::from(**at)).is_some_and(|(producer, attribute)| {
+                fits(&producer.scopes, visit.scope.name)
+                    && fits(&producer.spans, visit.span.name)
+                    && attribute.as_ref().is_none_or(has)
+            })
+        };
+        let named = self.by_scope.get(visit.scope.name).and_then(|places| places.iter().find(is));
+        let other = self.of_any_scope.iter().take_while(|at| named.is_none_or(|named| *at < named)).find(is);
+        let place = other.or(named)?;
+        self.producers.get(usize::from(*place)).map(|(producer, _)| producer)
+    }
+
+    fn streaming(
+        &self,
+        producer: Option<&Producer>,
+        operation: Operation,
+        values: &FieldValues<'_>,
+        open: bool,
+        usage: bool,
+    ) -> Option<bool> {
+        if operation != Operation::Llm {
+            return None;
+        }
+        // The time of a first token proves a stream, whatever a flag says.
+        let told = if values.timed { Some(true) } else { values.flag(Field::Streaming) };
+        match producer {
+            Some(producer) => producer.streaming(told, values.timed, !open || usage),
+            None => told,
+        }
+    }
+
+    /// What kind of error it had: [`errors::OTHER`] where nothing tells.
+    fn error_type<'a>(&self, visit: &Visit<'a, '_>, values: &FieldValues<'a>) -> &'a str {
+        let told = self.error_types.of(visit);
+        let status = || values.count(Field::HttpStatus).map_or("", errors::of_http_status);
+        first(first(told, status()), errors::OTHER)
+    }
+
+    fn tokens(
+        &self,
+        values: &FieldValues<'_>,
+        producer: Option<&Producer>,
+        spelling: &Spelling<'_>,
+        identity: &Identity,
+    ) -> Option<Tokens> {
+        let source = |field| values.get(field).and_then(|found| self.plan.source(found));
+        let keys = [Field::InputTokens, Field::CacheRead, Field::CacheWrite];
+        let said = keys.into_iter().filter_map(source).map(|it| it.input).find(|it| *it != InputCounts::Untold);
+        let provider = || self.identities.texts(identity, spelling).provider;
+        let excludes = |names: &[String]| names.iter().any(|name| name == "all" || name == provider());
+        let split = (values.count(Field::CacheWrite5m), values.count(Field::CacheWrite1h));
+        let outgrown =
+            values.count(Field::ReasoningTokens) > values.count(Field::OutputTokens) && identity.has_reasoning_beside;
+        let told = ReportedTokens {
+            input: values.count(Field::InputTokens),
+            output: values.count(Field::OutputTokens),
+            total: values.count(Field::TotalTokens),
+            cache_read: values.count(Field::CacheRead).unwrap_or(0),
+            cache_write: values.count(Field::CacheWrite),
+            cache_write_split: (split != (None, None)).then(|| (split.0.unwrap_or(0), split.1.unwrap_or(0))),
+            reasoning: values.count(Field::ReasoningTokens).unwrap_or(0),
+            reasoning_beside: source(Field::ReasoningTokens).is_some_and(|it| it.beside) || outgrown,
+            counts: said.unwrap_or_default(),
+            exclusive: producer.is_some_and(|it| excludes(&it.exclusive)),
+            provider_excludes: identity.excludes_cached,
+        };
+        let mut tokens = told.normalise()?;
+        let extra = |field| values.count(field).unwrap_or(0);
+        tokens.input_uncached = tokens.input_uncached.map(|it| it.saturating_add(extra(Field::ExtraInput)));
+        tokens.output_visible = tokens.output_visible.map(|it| it.saturating_add(extra(Field::ExtraOutput)));
+        tokens.audio_input = extra(Field::AudioInput);
+        tokens.audio_output = extra(Field::AudioOutput);
+        tokens.image_input = extra(Field::ImageInput);
+        tokens.image_output = extra(Field::ImageOutput);
+        Some(tokens)
+    }
+}
+
+// === parts ===
+
+fn first<'a>(text: &'a str, other: &'a str) -> &'a str {
+    if text.is_empty() { other } else { text }
+}
+
+fn ending<'a>(operation: Operation, evidence: &Evidence, producer: Option<&'a Producer>) -> Ending<'a> {
+    match operation {
+        Operation::Llm => evidence.judge(producer),
+        _ if evidence.failed => Ending::of(Outcome::Failed, "not a stream, and it ended with an error"),
+        _ => Ending::of(Outcome::NotStreaming, "not a stream, and no error"),
+    }
+}

@@ -1,0 +1,282 @@
+//! Tokens in buckets that do not overlap, out of numbers that do, each producer in its own way.
+
+use crate::genai::vocabulary::InputCounts;
+
+/// What a call used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Input that was neither read from nor written to a cache; `None` when no input was told.
+    pub input_uncached: Option<u64>,
+    /// Input read from a cache.
+    pub cache_read: u64,
+    /// Input written to a cache for five minutes, or for a time that is not told.
+    pub cache_write: u64,
+    /// Input written to a cache for an hour.
+    pub cache_write_1h: u64,
+    /// Output that is no reasoning; `None` when no output was told, or only what a stream begins with.
+    pub output_visible: Option<u64>,
+    /// Reasoning.
+    pub reasoning: u64,
+    /// Of the input: audio.
+    pub audio_input: u64,
+    /// Of the output: audio.
+    pub audio_output: u64,
+    /// Of the input: images.
+    pub image_input: u64,
+    /// Of the output: images.
+    pub image_output: u64,
+    /// How the buckets were told apart.
+    pub semantics: Semantics,
+    /// A part was told to be more than its whole: no one knows which of them is wrong. In the buckets it is as much as its
+    /// whole.
+    pub contradictory: bool,
+}
+
+/// Whether the input tokens that were told count the cached ones, and how that is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Semantics {
+    /// They do, as the key, the producer or the total says; or nothing was cached.
+    #[default]
+    Inclusive,
+    /// They do not, as the key, the producer or the total says.
+    Exclusive,
+    /// They do, as far as the names of the keys tell.
+    InferredInclusive,
+    /// They do not: there are fewer of them than were cached, or the names of the keys tell.
+    InferredExclusive,
+}
+
+/// The numbers as they were told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReportedTokens {
+    /// Input.
+    pub input: Option<u64>,
+    /// Output.
+    pub output: Option<u64>,
+    /// All together.
+    pub total: Option<u64>,
+    /// Read from a cache.
+    pub cache_read: u64,
+    /// Written to a cache.
+    pub cache_write: Option<u64>,
+    /// Of those, for five minutes and for an hour.
+    pub cache_write_split: Option<(u64, u64)>,
+    /// Reasoning.
+    pub reasoning: u64,
+    /// The reasoning is not counted among the output.
+    pub reasoning_beside: bool,
+    /// What the keys of the input tokens and of the cached ones say.
+    pub counts: InputCounts,
+    /// The producer leaves the cached ones out.
+    pub exclusive: bool,
+    /// The provider itself leaves the cached ones out.
+    pub provider_excludes: bool,
+}
+
+/// More tokens than this no call used: who tells of them did not count.
+const MOST: u64 = u32::MAX as u64;
+
+// === impl ReportedTokens ===
+
+impl ReportedTokens {
+    /// The buckets; `None` when nothing was used or told.
+    pub fn normalise(self) -> Option<Tokens> {
+        let split = self.cache_write_split.map(|(short, long)| short.saturating_add(long));
+        let written = self.cache_write.or(split).unwrap_or(0);
+        let long = match (self.cache_write_split, split) {
+            (Some((_, long)), Some(sum)) if sum == written => long,
+            _ => 0,
+        };
+        let semantics = self.semantics(written);
+        let cached = self.cache_read.saturating_add(written);
+        let input_uncached =
+            self.input.map(|input| if semantics.is_exclusive() { input } else { input.saturating_sub(cached) });
+        let beside = self.reasoning_beside || self.total_counts_reasoning(semantics, cached);
+        let output_visible =
+            self.output.map(|output| if beside { output } else { output.saturating_sub(self.reasoning) });
+        let reasoning = if beside { self.reasoning } else { self.reasoning.min(self.output.unwrap_or(u64::MAX)) };
+        let contradictory = !semantics.is_exclusive() && self.input.is_some_and(|input| input < cached)
+            || !beside && self.output.is_some_and(|output| output < self.reasoning)
+            || [self.input, self.output, Some(cached), Some(self.reasoning)].into_iter().flatten().any(|it| it > MOST);
+        let told = self.input.is_some() || self.output.is_some();
+        let nothing = self.input.unwrap_or(0) == 0 && self.output.unwrap_or(0) == 0 && cached == 0;
+        (told && !nothing).then_some(Tokens {
+            input_uncached,
+            cache_read: self.cache_read,
+            cache_write: written - long,
+            cache_write_1h: long,
+            output_visible,
+            reasoning,
+            semantics,
+            contradictory,
+            ..Tokens::default()
+        })
+    }
+
+    /// In this order: what key or producer say, what the total says, what must be, what the names of the keys tell.
+    fn semantics(&self, written: u64) -> Semantics {
+        let cached = self.cache_read.saturating_add(written);
+        let (input, output) = (self.input.unwrap_or(0), self.output.unwrap_or(0));
+        let whole = input.saturating_add(output);
+        match self.counts {
+            InputCounts::Exclusive => return Semantics::Exclusive,
+            InputCounts::Inclusive => return Semantics::Inclusive,
+            _ if self.exclusive => return Semantics::Exclusive,
+            _ if cached == 0 => return Semantics::Inclusive,
+            _ => {}
+        }
+        match self.total {
+            Some(total) if total == whole.saturating_add(cached) => return Semantics::Exclusive,
+            // That is the sum of both whatever the input counts: a sender may have made it up of them.
+            _ if self.input.is_some() && cached > input => return Semantics::InferredExclusive,
+            Some(total) if total == whole => return Semantics::Inclusive,
+            _ => {}
+        }
+        match self.counts {
+            InputCounts::Raw if self.provider_excludes => Semantics::InferredExclusive,
+            _ => Semantics::InferredInclusive,
+        }
+    }
+
+    /// Whether the total is only right with the reasoning beside the output.
+    fn total_counts_reasoning(&self, semantics: Semantics, cached: u64) -> bool {
+        let (Some(total), Some(input), Some(output)) = (self.total, self.input, self.output) else { return false };
+        let input = if semantics.is_exclusive() { input.saturating_add(cached) } else { input };
+        self.reasoning > 0 && total == input.saturating_add(output).saturating_add(self.reasoning)
+    }
+}
+
+// === impl Tokens ===
+
+impl Tokens {
+    /// All input.
+    pub fn input(&self) -> Option<u64> {
+        self.input_uncached.map(|input| input.saturating_add(self.cached()))
+    }
+
+    /// All input; where only that from a cache and into one is told, that.
+    pub fn input_or_cached(&self) -> u64 {
+        self.input().unwrap_or_else(|| self.cached())
+    }
+
+    /// Of the input: written to a cache, for however long.
+    pub fn cache_written(&self) -> u64 {
+        self.cache_write.saturating_add(self.cache_write_1h)
+    }
+
+    fn cached(&self) -> u64 {
+        self.cache_read.saturating_add(self.cache_written())
+    }
+
+    /// All output.
+    pub fn output(&self) -> Option<u64> {
+        self.output_visible.map(|output| output.saturating_add(self.reasoning))
+    }
+}
+
+// === impl Semantics ===
+
+impl Semantics {
+    /// Whether the input tokens that were told leave the cached ones out.
+    pub fn is_exclusive(self) -> bool {
+        matches!(self, Self::Exclusive | Self::InferredExclusive)
+    }
+
+    /// `inclusive`, `exclusive`, or `inferred`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inclusive => "inclusive",
+            Self::Exclusive => "exclusive",
+            Self::InferredInclusive | Self::InferredExclusive => "inferred",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(input: u64, output: u64, cache_read: u64, cache_write: u64) -> ReportedTokens {
+        ReportedTokens {
+            input: Some(input),
+            output: Some(output),
+            cache_read,
+            cache_write: Some(cache_write),
+            ..ReportedTokens::default()
+        }
+    }
+
+    #[test]
+    fn the_producer_then_the_total_then_arithmetic_then_names_tell_what_input_counts() {
+        let tokens =
+            |told: ReportedTokens| told.normalise().map(|it| (it.input_uncached.unwrap(), it.semantics)).unwrap();
+        let base = told(1000, 50, 300, 100);
+        assert_eq!(tokens(ReportedTokens { exclusive: true, total: Some(1050), ..base }), (1000, Semantics::Exclusive));
+        assert_eq!(tokens(ReportedTokens { counts: InputCounts::Exclusive, ..base }), (1000, Semantics::Exclusive));
+        let inclusive = ReportedTokens { counts: InputCounts::Inclusive, exclusive: true, ..base };
+        assert_eq!(tokens(inclusive), (600, Semantics::Inclusive));
+        assert_eq!(tokens(ReportedTokens { total: Some(1450), ..base }), (1000, Semantics::Exclusive));
+        assert_eq!(tokens(ReportedTokens { total: Some(1050), ..base }), (600, Semantics::Inclusive));
+        assert_eq!(tokens(told(288, 35, 1024, 512)), (288, Semantics::InferredExclusive));
+        let made_up = ReportedTokens { total: Some(323), ..told(288, 35, 1024, 512) };
+        assert_eq!(
+            tokens(made_up),
+            (288, Semantics::InferredExclusive),
+            "a total does not make a part of what is more"
+        );
+        let raw = ReportedTokens { counts: InputCounts::Raw, ..base };
+        assert_eq!(tokens(ReportedTokens { provider_excludes: true, ..raw }), (1000, Semantics::InferredExclusive));
+        assert_eq!(tokens(raw), (600, Semantics::InferredInclusive));
+        assert_eq!(tokens(base), (600, Semantics::InferredInclusive));
+        assert_eq!(tokens(told(1000, 50, 0, 0)), (1000, Semantics::Inclusive));
+    }
+
+    #[test]
+    fn reasoning_is_taken_out_of_the_output_once() {
+        let tokens = |told: ReportedTokens| {
+            told.normalise().map(|it| (it.output_visible.unwrap(), it.output().unwrap())).unwrap()
+        };
+        let base = ReportedTokens { reasoning: 40, ..told(100, 60, 0, 0) };
+        assert_eq!(tokens(base), (20, 60));
+        assert_eq!(tokens(ReportedTokens { reasoning_beside: true, ..base }), (60, 100));
+        assert_eq!(tokens(ReportedTokens { total: Some(200), ..base }), (60, 100));
+        assert_eq!(tokens(ReportedTokens { total: Some(160), ..base }), (20, 60));
+    }
+
+    #[test]
+    fn a_part_that_is_more_than_its_whole_contradicts_it() {
+        let tokens =
+            |told: ReportedTokens| told.normalise().map(|it| (it.contradictory, it.output().unwrap())).unwrap();
+        let base = ReportedTokens { reasoning: 500, ..told(1000, 100, 0, 0) };
+        assert_eq!(tokens(base), (true, 100));
+        assert_eq!(tokens(ReportedTokens { reasoning: 100, ..base }), (false, 100));
+        // Beside the output it is no part of it.
+        assert_eq!(tokens(ReportedTokens { reasoning_beside: true, ..base }), (false, 600));
+        assert_eq!(tokens(ReportedTokens { total: Some(1600), ..base }), (false, 600));
+        // Nor is what was cached a part of input that leaves it out.
+        assert_eq!(tokens(told(100, 10, 200, 0)), (false, 10));
+        assert_eq!(tokens(ReportedTokens { counts: InputCounts::Inclusive, ..told(100, 10, 200, 0) }), (true, 10));
+    }
+
+    #[test]
+    fn a_write_is_split_only_where_the_parts_make_the_whole() {
+        let write = |told: ReportedTokens| told.normalise().map(|it| (it.cache_write, it.cache_write_1h)).unwrap();
+        let base = told(1000, 50, 0, 100);
+        assert_eq!(write(ReportedTokens { cache_write_split: Some((30, 70)), ..base }), (30, 70));
+        assert_eq!(write(ReportedTokens { cache_write_split: Some((30, 60)), ..base }), (100, 0));
+        assert_eq!(write(ReportedTokens { cache_write: None, cache_write_split: Some((30, 60)), ..base }), (30, 60));
+    }
+
+    #[test]
+    fn nothing_used_or_told_is_unknown() {
+        assert_eq!(ReportedTokens::default().normalise(), None);
+        assert_eq!(told(0, 0, 0, 0).normalise(), None);
+        assert_eq!(ReportedTokens { reasoning: 3, ..ReportedTokens::default() }.normalise(), None);
+        let huge = ReportedTokens {
+            total: Some(u64::MAX),
+            reasoning: u64::MAX,
+            ..told(u64::MAX, u64::MAX, u64::MAX, u64::MAX)
+        };
+        assert_eq!(huge.normalise().unwrap().input(), Some(u64::MAX));
+    }
+}
