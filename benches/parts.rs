@@ -23,8 +23,9 @@ use libdeflater::{CompressionLvl, Compressor, Decompressor};
 use tailsieve::config::{Rule, Sessions, Sourced};
 use tailsieve::expr::Compiler;
 use tailsieve::flow::{Reason, Receipt, Session, SessionKey, Turn, TurnRoot};
+use tailsieve::genai::calls::{Call, Kin, SessionContext, summarize};
 use tailsieve::genai::conventions::Conventions;
-use tailsieve::genai::usage;
+use tailsieve::intern::{Kind, Name};
 use tailsieve::log::{Log, Record, RecordKind};
 use tailsieve::otlp::fields::{request, resource_spans, scope_spans};
 use tailsieve::otlp::join::{Piece, join};
@@ -115,19 +116,6 @@ fn framing(bytes: &[u8], path: &[u32]) -> u64 {
     fields
 }
 
-/// What rules ask for that hang on what spans say of models: nothing, how calls ended, and all that the ready
-/// configuration asks for.
-const ASKING: [(&str, &str); 3] = [
-    ("nothing", "session.error_count > 1000"),
-    ("how calls ended", "session.failed"),
-    (
-        "all of agents.yaml",
-        "session.cost_usd > 500.0 || session.wasted_usd > 500.0 || session.repeated_tool_calls > 1000 \
-         || session.irreversible_calls > 1000 || session.ttft_max > 3600.0 || session.context_fill > 1.0 \
-         || session.streams_broken > 1000 || session.rate_limited > 1000",
-    ),
-];
-
 fn walking(c: &mut Criterion) {
     let body = requests().swap_remove(0);
     let mut group = c.benchmark_group("request");
@@ -151,19 +139,18 @@ fn walking(c: &mut Criterion) {
     group.bench_function("walk, facts", |b| {
         b.iter(|| {
             let mut calls = 0;
-            walk(black_box(&body), &lens.keys, |visit| calls += u32::from(lens.fact_keys.facts(visit).is_some()))
+            walk(black_box(&body), &lens.keys, |visit| calls += u32::from(lens.calls.facts.facts(visit).is_some()))
                 .unwrap();
             calls
         });
     });
     let book = lens.prices.current();
-    group.bench_function("walk, usage and prices", |b| {
+    group.bench_function("walk, records", |b| {
         b.iter(|| {
             let mut priced = 0;
             walk(black_box(&body), &lens.keys, |visit| {
-                let facts = lens.fact_keys.usage(visit);
-                let price = usage::price(&book, &visit.span, facts.as_ref());
-                priced += u32::from(price.is_some_and(|priced| priced.cost.is_some()));
+                let call = lens.calls.read(visit, Name::NONE, &book).call;
+                priced += u32::from(call.is_some_and(|call| call.priced().is_some()));
             })
             .unwrap();
             priced
@@ -175,7 +162,7 @@ fn walking(c: &mut Criterion) {
     looking_up(c, &body);
 }
 
-/// What was recorded of real instrumentations, by what rules ask for.
+/// What was recorded of real instrumentations.
 fn recordings(c: &mut Criterion) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
     let args = Args { spans: SPANS, interleaved: 0, session: 0 };
@@ -189,15 +176,15 @@ fn recordings(c: &mut Criterion) {
     group.bench_function("walk", |b| b.iter(|| walk_all(&lens, &mut |_| ())));
     let mut found = 0;
     group.bench_function("walk, facts", |b| {
-        b.iter(|| walk_all(&lens, &mut |visit| found += u32::from(lens.fact_keys.facts(visit).is_some())));
+        b.iter(|| walk_all(&lens, &mut |visit| found += u32::from(lens.calls.facts.facts(visit).is_some())));
     });
-    group.bench_function("walk, usage", |b| {
-        b.iter(|| walk_all(&lens, &mut |visit| found += u32::from(lens.fact_keys.usage(visit).is_some())));
+    let book = lens.prices.current();
+    group.bench_function("walk, records", |b| {
+        b.iter(|| {
+            walk_all(&lens, &mut |visit| found += u32::from(lens.calls.read(visit, Name::NONE, &book).call.is_some()))
+        });
     });
-    for (name, when) in ASKING {
-        let rule = Rule { name: name.into(), when: Some(Sourced::from(when)), probability: 1.0, drop: false };
-        intake(&mut group, &format!("intake, rules ask {name}"), compile(&[rule]).0, &bodies);
-    }
+    intake(&mut group, "intake", compiled(3).0, &bodies);
     group.finish();
 }
 
@@ -278,7 +265,7 @@ fn session(predicates: usize) -> Session {
         turns: vec![Turn { trace_id: TraceId([7; 16]), earliest: (root.start, 0), root: Some(root), beside: false }],
         spans: 40,
         bytes: 64_000,
-        services: vec!["agent".into()],
+        services: vec![Name::new(Kind::Service, "agent")],
         error_types: Vec::new(),
         start: 1_790_000_000_000_000_000,
         end: 1_790_000_001_600_000_000,
@@ -286,7 +273,8 @@ fn session(predicates: usize) -> Session {
         orphans: 0,
         complete: true,
         predicates: vec![0; predicates].into(),
-        account: tailsieve::genai::account::Account::default(),
+        calls: Vec::new(),
+        book: None,
         sums: None,
     }
 }
@@ -296,14 +284,11 @@ fn joining(c: &mut Criterion) {
     let mut sessions: BTreeMap<[u8; 16], Vec<Piece<'_>>> = BTreeMap::new();
     for segment in &requests {
         walk(segment, &KeyTable::default(), |visit| {
-            let place = visit.place;
             sessions.entry(visit.span.trace_id.0).or_default().push(Piece {
                 segment,
-                resource_spans: place.resource_spans.start,
-                scope_spans: place.scope_spans.start,
-                start: place.span.start,
-                len: place.span.len,
-                headers_first: place.headers_first,
+                header: *visit.header,
+                start: visit.range.start,
+                len: visit.range.len,
                 append: &[],
                 without: &[],
             });
@@ -323,5 +308,34 @@ fn joining(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(parts, walking, recordings, verdicts, joining);
+/// The sums of whole sessions, from their records.
+fn summing(c: &mut Criterion) {
+    let (lens, _) = compiled(3);
+    let book = lens.prices.current();
+    let mut sessions: BTreeMap<[u8; 16], (Vec<Call>, Vec<Kin>)> = BTreeMap::new();
+    for body in requests() {
+        walk(&body, &lens.keys, |visit| {
+            let (calls, kin) = sessions.entry(visit.span.trace_id.0).or_default();
+            if let Some(call) = lens.calls.read(visit, Name::NONE, &book).call {
+                calls.push(Call { span: calls.len() as u32, ..call });
+                let [id, parent] = [visit.span.span_id, visit.span.parent_id].map(|id| u64::from_le_bytes(id.0));
+                kin.push(Kin { id, parent, ..Kin::default() });
+            }
+        })
+        .unwrap();
+    }
+    let mut sessions: Vec<_> = sessions.into_values().collect();
+    let mut group = c.benchmark_group("sums");
+    group.throughput(Throughput::Elements(sessions.iter().map(|(calls, _)| calls.len() as u64).sum()));
+    group.bench_function("all sessions of a round", |b| {
+        let context = SessionContext { turns: &[0], ..SessionContext::default() };
+        b.iter(|| {
+            let sums = sessions.iter_mut().map(|(calls, kin)| summarize(calls, kin, &context));
+            sums.map(|sums| u64::from(sums.llm_calls)).sum::<u64>()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(parts, walking, recordings, summing, verdicts, joining);
 criterion_main!(parts);

@@ -21,6 +21,8 @@ class Load:
     in_flight: int = 2
     interleaved: int = 64
     session: int = 40
+    # Who sends: `sdk` or `collector`.
+    form: str = "sdk"
     rate: int | None = None
     compression: str = "none"
     open: int | None = None
@@ -31,6 +33,7 @@ class Load:
     def arguments(self) -> list[str]:
         given = ["--spans", self.spans, "--connections", self.connections, "--in-flight", self.in_flight]
         given += ["--interleaved", self.interleaved, "--session", self.session, "--compression", self.compression]
+        given += ["--form", self.form] if not self.recorded else []
         given += ["--rate", self.rate] if self.rate else []
         given += ["--open", self.open] if self.open else []
         given += ["--delays"] if self.delays else []
@@ -68,11 +71,11 @@ def _prepared(load: Load) -> list:
         return []
     # Another generator makes other requests.
     made = hashlib.sha256(servers.binaries["load"].read_bytes()).hexdigest()[:12]
-    file = prepared_folder / f"{load.compression}-{load.spans}-{PREPARED}-{made}.requests"
+    file = prepared_folder / f"{load.compression}-{load.spans}-{load.form}-{PREPARED}-{made}.requests"
     arguments = ["--prepared", PREPARED, "--prepared-file", file]
     if not file.is_file():
         world.say(f"  compressing {PREPARED} requests with {load.compression} beforehand")
-        for old in prepared_folder.glob(f"{load.compression}-{load.spans}-*.requests"):
+        for old in prepared_folder.glob(f"{load.compression}-{load.spans}-{load.form}-*.requests"):
             old.unlink()
         run("compressing", [servers.binaries["load"], *load.arguments(), *arguments, "--seconds", 0], seconds=600)
     return arguments

@@ -39,7 +39,6 @@ def main(arguments: list[str]) -> int:
     failed = 0
     try:
         servers.build({name: getattr(options, name) for name in ("tailsieve", "load", "decode")})
-        servers.build_older(options.older)
         for one in chosen:
             found = measured(one, options, arguments)
             failed += sum(why.startswith("failed") for why in found.missing.values())
@@ -69,7 +68,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--offline", action="store_true", help="fetch nothing: use what is in the cache")
     for name in ("tailsieve", "load", "decode"):
         parser.add_argument(f"--{name}", type=Path, metavar="BINARY", help="use this one instead of building it")
-    parser.add_argument("--older", type=Path, metavar="BINARY", help="an older build, beside which `understanding` is shown")
     options = parser.parse_args(arguments)
     if unknown := set(options.only or []) - set(names):
         parser.error(f"no scenario {', '.join(sorted(unknown))}: there are {', '.join(names)}")

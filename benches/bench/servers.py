@@ -25,23 +25,20 @@ _ROTEL = _PEERS / "rotel.txt"
 class Server:
     """One of the servers, as a scenario has it."""
 
-    # `tailsieve`, `older` (another build of it), `decode`, `otelcol` or `rotel`
+    # `tailsieve`, `decode`, `otelcol` or `rotel`
     kind: str
     # For how many seconds a session is held before it is judged; of servers that hold nothing, none.
     hold: float = 0
-    # How many rules there are.
-    rules: int = 3
-    # What one more rule asks for: see `rules`.
-    asking: str = ""
-    # More errors than that, and a session is kept.
-    errors: int = 0
+    # What the rules of tailsieve ask for, see `rules`; and how many more rules there are.
+    asking: str = "everything"
+    more: int = 0
 
     @property
     def name(self) -> str:
         held = f", {self.hold:g} s hold" if self.hold else ""
-        ruled = f", {self.rules} rules" if self.rules != 3 else ""
-        asking = f", a rule on {_ASKING[self.asking]}" if self.asking else ""
-        return f"{_NAMES[self.kind]}{held}{ruled}{asking}"
+        asking = f", {_ASKING[self.asking]}" if self.kind == "tailsieve" else ""
+        more = f", {self.more} more rules" if self.more else ""
+        return f"{_NAMES[self.kind]}{held}{asking}{more}"
 
 
 @dataclass
@@ -66,16 +63,16 @@ class Metrics(tailsieve.Tailsieve):
 # How the table calls them.
 _NAMES = {
     "tailsieve": "tailsieve",
-    "older": "an older tailsieve",
     "decode": "tonic + prost, decode and drop",
     "otelcol": "otelcol tail_sampling",
     "rotel": "Rotel to its blackhole exporter",
 }
 
 _ASKING = {
-    "failed": "session.failed",
-    "models": "all that config/agents.yaml asks",
-    "everything": "cost below a number: reads all",
+    "errors": "a rule on session.error_count",
+    "everything": "everything read",
+    "nothing": "asking nothing",
+    "agents": "the rules of config/agents.yaml",
 }
 
 # Programs of this tree, by name; set before anything is run.
@@ -101,14 +98,6 @@ def build(given: dict[str, Path | None]):
             binaries[name].chmod(0o755)
 
 
-def build_older(given: Path | None):
-    """Takes another build of tailsieve beside the one that is measured."""
-    if given:
-        binaries["older"] = world.work / "older"
-        binaries["older"].write_bytes(given.read_bytes())
-        binaries["older"].chmod(0o755)
-
-
 def versions(kinds: set[str]) -> str:
     """What was measured, for the record."""
     found = []
@@ -125,8 +114,6 @@ def versions(kinds: set[str]) -> str:
 
 def available(server: Server):
     """Raises NotRun when a peer cannot be had. Fetches what is not here."""
-    if server.kind == "older" and "older" not in binaries:
-        raise NotRun("name its binary with --older")
     if server.kind == "otelcol":
         collector.binary()
     elif server.kind == "rotel":
@@ -137,13 +124,12 @@ def available(server: Server):
 def running(server: Server, cores: str, sink: str):
     """The server, taking requests on `cores` and exporting to `sink`."""
     endpoint = f"127.0.0.1:{world.free_port()}"
-    env = {"BENCH_ENDPOINT": endpoint, "BENCH_SINK": sink, "BENCH_HOLD": f"{server.hold * 1000:.0f}ms",
-           "BENCH_ERRORS": str(server.errors)}
+    env = {"BENCH_ENDPOINT": endpoint, "BENCH_SINK": sink, "BENCH_HOLD": f"{server.hold * 1000:.0f}ms"}
     command = ["taskset", "-c", cores, *_command(server, endpoint)]
     process = Process(server.name, command, world.environment(**env))
     try:
         world.wait_for(lambda: process.must_live() or _listens(endpoint), f"{server.name} that listens", 30)
-        yield Running(process.child.pid, endpoint, process, _metrics(process) if server.kind in ("tailsieve", "older") else None)
+        yield Running(process.child.pid, endpoint, process, _metrics(process) if server.kind == "tailsieve" else None)
         process.must_live()
     finally:
         # What it still holds is of no interest.
@@ -152,9 +138,9 @@ def running(server: Server, cores: str, sink: str):
 
 def _command(server: Server, endpoint: str) -> list:
     match server.kind:
-        case "tailsieve" | "older":
-            config = rules.arguments(_PEERS / "tailsieve.yaml", server.rules, server.asking)
-            return [binaries[server.kind], "run", *config]
+        case "tailsieve":
+            config = rules.arguments(_PEERS / "tailsieve.yaml", server.asking, server.more)
+            return [binaries["tailsieve"], "run", *config]
         case "decode":
             return [binaries["decode"], "--endpoint", endpoint]
         case "otelcol":

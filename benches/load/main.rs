@@ -19,6 +19,8 @@ mod delay;
 mod recorded;
 mod server;
 mod spans;
+#[cfg(test)]
+mod tests;
 mod traffic;
 mod usage;
 
@@ -31,6 +33,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, ValueEnum};
 
 use delay::Delays;
+use spans::Form;
 use traffic::Traffic;
 
 #[global_allocator]
@@ -74,6 +77,9 @@ pub struct Args {
     /// trace is a session, and `--interleaved` and `--session` say nothing
     #[arg(long, conflicts_with = "open")]
     recordings: Option<PathBuf>,
+    /// Who sends the requests
+    #[arg(long, value_enum, default_value_t = Form::Sdk, conflicts_with = "recordings")]
+    form: Form,
     /// Spans per second over all connections; as many as are taken when absent
     #[arg(long)]
     rate: Option<f64>,

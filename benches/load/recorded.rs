@@ -18,7 +18,7 @@ use serde_json::Value;
 use tailsieve::genai::conventions::Conventions;
 
 use super::Args;
-use super::spans::{Template, mark, round};
+use super::spans::{Ids, Template, mark, round};
 
 /// A span of the round, and where it was recorded.
 struct Sent<'a> {
@@ -143,7 +143,8 @@ fn template(chunk: &[Sent<'_>]) -> Template {
     };
     let of_resources = chunk.chunk_by(|one, next| ptr::eq(one.resource, next.resource));
     let request = ExportTraceServiceRequest { resource_spans: of_resources.map(resource_spans).collect() };
-    Template::new(&request, chunk.iter().map(|sent| (sent.session, sent.last)))
+    let ids = |sent: &Sent<'_>| Ids { trace: sent.session, conversation: None, last: sent.last };
+    Template::new(&request, chunk.iter().map(ids))
 }
 
 // === impl Naming ===

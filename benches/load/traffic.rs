@@ -6,7 +6,7 @@ use std::path::Path;
 use bytes::{BufMut, Bytes, BytesMut};
 use libdeflater::{CompressionLvl, Compressor};
 
-use super::spans::{Place, Template, sparse_templates, templates};
+use super::spans::{Place, Template, sparse_templates, templates_of};
 use super::{Args, Compression, recorded};
 
 /// Bytes in front of a message of gRPC: whether it is compressed, and its length.
@@ -43,8 +43,8 @@ impl Traffic {
         let mut traffic = Self {
             templates: match &args.recordings {
                 Some(folder) => recorded::templates(args, folder),
-                None if args.open.is_some() => sparse_templates(args),
-                None => templates(args),
+                None if args.open.is_some() => sparse_templates(args, args.form),
+                None => templates_of(args, args.form),
             },
             blocks: args.open.map(|open| (waiting(open) / each).max(1) as u64),
             compression: args.compression,
@@ -67,7 +67,7 @@ impl Traffic {
             0 => self.framed(template, round, compressor),
             many => self.prepared[((nth * self.connections + connection) % many) as usize].clone(),
         };
-        Next { body, places: &template.traces, round }
+        Next { body, places: &template.places, round }
     }
 
     fn template(&self, connection: u64, nth: u64) -> (&Template, u64) {
@@ -87,9 +87,12 @@ impl Traffic {
         let mut plain = BytesMut::with_capacity(template.body.len() + PREFIX);
         put_prefix(&mut plain, false, template.body.len());
         plain.put_slice(&template.body);
-        for place in &template.traces {
-            let at = PREFIX + place.at;
-            plain[at..at + 16].copy_from_slice(&trace_id(round, place.session));
+        for place in &template.places {
+            let at = PREFIX + place.trace_at;
+            plain[at..at + 16].copy_from_slice(&trace_id(round, place.ids.trace));
+            if let Some((at, number)) = place.conversation {
+                plain[PREFIX + at..PREFIX + at + 32].copy_from_slice(&conversation_id(round, number));
+            }
         }
         let packed = match self.compression {
             Compression::None => return plain.freeze(),
@@ -141,9 +144,10 @@ impl Next<'_> {
         self.places.len() as u64
     }
 
-    /// The traces whose last span is in it.
+    /// The last traces of the sessions whose last span is in it.
     pub fn ended(&self) -> impl Iterator<Item = [u8; 16]> {
-        self.places.iter().filter(|place| place.last).map(|place| trace_id(self.round, place.session))
+        let last = self.places.iter().filter(|place| place.ids.last);
+        last.map(|place| trace_id(self.round, place.ids.trace))
     }
 }
 
@@ -158,9 +162,20 @@ fn put_prefix(body: &mut BytesMut, compressed: bool, len: usize) {
 }
 
 /// Spread over all bits, as random ids are; never zero, which is no id.
-fn trace_id(round: u64, session: usize) -> [u8; 16] {
-    let id = (u128::from(round) << 32 | (session as u128 + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+fn trace_id(round: u64, trace: usize) -> [u8; 16] {
+    let id = (u128::from(round) << 32 | (trace as u128 + 1)).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     id.to_be_bytes()
+}
+
+/// The same for conversations, as hexadecimal digits.
+fn conversation_id(round: u64, number: usize) -> [u8; 32] {
+    let id = (u128::from(round) << 32 | (number as u128 + 1)).wrapping_mul(0xd1b5_4a32_d192_ed03_aef1_7502_b325_1cb9);
+    let mut digits = [0; 32];
+    for (byte, two) in id.to_be_bytes().iter().zip(digits.chunks_exact_mut(2)) {
+        let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
+        two.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
+    }
+    digits
 }
 
 /// Requests as they were written: each tells its own length, as gRPC has it.
