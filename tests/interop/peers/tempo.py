@@ -11,7 +11,7 @@ from pathlib import Path
 
 from suite import backend, otlp, world
 from suite.process import Process
-from suite.scenario import Failed, NotRun, equal, scenario
+from suite.scenario import Failed, NotRun, scenario
 from suite.tailsieve import Tailsieve
 
 
@@ -73,5 +73,6 @@ def kept_sessions() -> str:
         return {trace["traceID"].rjust(32, "0") for trace in found} == wanted
 
     world.wait_for(search, "answer to TraceQL with all failed sessions and no other", 90, 1)
-    equal(process.stop(), 0, "exit code of tempo")
+    # Its orderly end takes longer than all of the above, and nothing is asked of it.
+    process.kill()
     return seen
