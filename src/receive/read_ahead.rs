@@ -18,7 +18,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-/// Bytes that are read ahead at most. With twice as many no less CPU was used; with half as many, a tenth more.
+/// Bytes that are read ahead at most. Twice as many saved no more CPU; with half as many a byte cost up to a quarter more.
 const AHEAD_BYTES: usize = 128 << 10;
 /// Largest read that is served from what was read ahead: more than either step in which h2 reads a frame of 16 KiB.
 const SMALL_BYTES: usize = 16 << 10;
