@@ -4,13 +4,13 @@
 //!
 //! ```text
 //!     receive -> log -> session -> sample -> enrich -> export
-//!        |                 ^
-//!        otlp (bytes)    genai (facts)
+//!        |
+//!        otlp (bytes), genai (a record per span), pricing
 //! ```
 //!
 //! Five stages (`receive`, `session`, `sample`, `enrich`, `export`), none of which imports another; what crosses a
 //! border between them is a plain struct in `flow`, and `pipeline` wires them. The foundations beneath them (`otlp`,
-//! `genai`, `expr`, `log`, `observe`, `config`, `clock`) import no stage.
+//! `intern`, `glob`, `pricing`, `genai`, `expr`, `log`, `observe`, `config`, `clock`) import no stage.
 
 /// The nouns that stages hand over.
 pub mod flow;
