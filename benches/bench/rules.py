@@ -26,7 +26,7 @@ _KINDS = (
     'spans.exists(s, s.attributes["tenant.tier"] == "tier-{n}")',
     'spans.exists(s, s.kind == "client" && s.name.endsWith("model-{n}"))',
 )
-# Every session has a cost, and none so little: no ceiling answers it, and it keeps nothing.
+# Every session has a cost, and none so little: the rule reads it of each, and keeps nothing.
 _EVERY_COST = "    - {name: every-cost, when: session.cost_usd < 0.0000001}\n"
 _SAMPLE = "sampling:\n  rules:\n    - {name: routine, probability: 0.01}\n"
 

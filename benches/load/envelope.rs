@@ -1,4 +1,4 @@
-//! What stands around spans: resources and scopes, as an SDK sends them and as a collector does.
+//! Resources and scopes of the spans, as an SDK sends them and as a collector does.
 
 use clap::ValueEnum;
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;

@@ -75,7 +75,7 @@ mod tests {
     use crate::genai::vocabulary::Operation;
     use crate::intern::Kind;
 
-    /// What goes together in a session whose calls told these providers and regions, and these prompts and versions.
+    /// The pairs of a session whose calls have these providers and regions, and these prompts and versions.
     fn pairs(regions: &[(&str, &str)], prompts: &[(&str, &str)]) -> CoOccurrence {
         let ran = regions.iter().map(|(provider, region)| Call {
             operation: Operation::Llm,
@@ -130,8 +130,8 @@ mod tests {
 
     #[test]
     fn a_region_is_only_that_of_calls_of_the_same_provider() {
-        let region = |told: &[(&str, &str)], facts: Option<&SpanFacts<'_>>| {
-            let pairs = pairs(told, &[]);
+        let region = |regions: &[(&str, &str)], facts: Option<&SpanFacts<'_>>| {
+            let pairs = pairs(regions, &[]);
             Common::of(&pairs).origin(facts).region.to_owned()
         };
         let (aws, openai, unnamed) = (call("aws", "", None), call("openai", "", None), call("", "", None));
@@ -152,18 +152,18 @@ mod tests {
         let (none, hash) = (String::new, Some(PromptVersion::Hash(7)));
         let of = |name: &str, version: &str| (name.to_owned(), version.to_owned());
         // One with its name and version, and a call that was told something else without a name.
-        let told = pairs(&[], &[("sup", "3"), ("", "h:000000000007")]);
-        assert_eq!(prompt(&told, "", hash), (none(), "h:000000000007 hash".into()));
-        assert_eq!(prompt(&told, "", Some(PromptVersion::Number(3))), (none(), "3 attribute".into()));
-        assert_eq!(prompt(&told, "sup", None), of("sup", "3 session"));
-        assert_eq!(prompt(&told, "", None), of("", ""), "which of the two is not known");
+        let session = pairs(&[], &[("sup", "3"), ("", "h:000000000007")]);
+        assert_eq!(prompt(&session, "", hash), (none(), "h:000000000007 hash".into()));
+        assert_eq!(prompt(&session, "", Some(PromptVersion::Number(3))), (none(), "3 attribute".into()));
+        assert_eq!(prompt(&session, "sup", None), of("sup", "3 session"));
+        assert_eq!(prompt(&session, "", None), of("", ""), "which of the two is not known");
         // Two prompts, of which only one told its version.
-        let told = pairs(&[], &[("sup", "3"), ("other", "")]);
-        assert_eq!([prompt(&told, "", None), prompt(&told, "other", None)], [of("", ""), of("other", "")]);
-        assert_eq!(prompt(&told, "sup", None), of("sup", "3 session"));
+        let session = pairs(&[], &[("sup", "3"), ("other", "")]);
+        assert_eq!([prompt(&session, "", None), prompt(&session, "other", None)], [of("", ""), of("other", "")]);
+        assert_eq!(prompt(&session, "sup", None), of("sup", "3 session"));
         // One prompt in two versions.
-        let told = pairs(&[], &[("sup", "3"), ("sup", "4")]);
-        assert_eq!([prompt(&told, "", None), prompt(&told, "sup", None)], [of("", ""), of("sup", "")]);
+        let session = pairs(&[], &[("sup", "3"), ("sup", "4")]);
+        assert_eq!([prompt(&session, "", None), prompt(&session, "sup", None)], [of("", ""), of("sup", "")]);
         // One name and no version, one version and no name.
         assert_eq!(prompt(&pairs(&[], &[("sup", "")]), "", None), of("sup", ""));
         assert_eq!(prompt(&pairs(&[], &[("", "3")]), "", None), of("", "3 session"));

@@ -199,6 +199,15 @@ impl std::hash::Hash for SessionId {
     }
 }
 
+// === impl TurnRoot ===
+
+impl TurnRoot {
+    /// Whether another root of the turn takes its place: one without any parent, else one that starts earlier.
+    pub fn gives_way_to(&self, local: bool, start: u64) -> bool {
+        (local, self.start) > (self.local, start)
+    }
+}
+
 // === impl Session ===
 
 impl Session {

@@ -1,11 +1,11 @@
-//! KeywordMap of the convention table, looked up without case and with `-` as `_`, without an allocation.
+//! The keywords of the convention table, looked up without case and with `-` as `_`, without an allocation.
 
 use hashbrown::HashMap;
 
 /// Longest word that can be found, in bytes.
 const MAX_WORD: usize = 64;
 
-/// KeywordMap and what they mean. Of equal words the first counts.
+/// Keywords and what they mean. Of equal keywords the first counts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeywordMap<V> {
     map: HashMap<Box<[u8]>, V, foldhash::fast::RandomState>,
@@ -19,7 +19,7 @@ pub(super) fn folded(word: &str) -> String {
 // === impl KeywordMap ===
 
 impl<V: Copy> KeywordMap<V> {
-    /// KeywordMap with their meanings.
+    /// The map of these keywords.
     pub(super) fn new<'w>(words: impl IntoIterator<Item = (&'w str, V)>) -> Self {
         let mut map = HashMap::default();
         for (word, value) in words {

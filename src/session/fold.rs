@@ -12,6 +12,7 @@ use crate::pricing::PriceBook;
 
 /// Longest name of a root that is kept, in bytes.
 const MAX_NAME: usize = 256;
+
 /// What became of a span that was handed to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Folded {
@@ -152,7 +153,7 @@ impl Open {
         if arrived.start < turn.earliest.0 || turn.earliest.0 == u64::MAX {
             turn.earliest = (arrived.start, place);
         }
-        if may_be_root && turn.root.as_ref().is_none_or(|known| (local, known.start) > (known.local, arrived.start)) {
+        if may_be_root && turn.root.as_ref().is_none_or(|known| known.gives_way_to(local, arrived.start)) {
             turn.root = Some(TurnRoot {
                 span: place,
                 parent: parent_id,
@@ -168,10 +169,6 @@ impl Open {
 /// The text at its place in a segment, cut to [`MAX_NAME`].
 fn text(held: &Held, segment: u32, text: Text) -> &str {
     let bytes = held.bytes(segment, text.start, text.len);
-    cut(std::str::from_utf8(bytes).unwrap_or_default())
-}
-
-/// The text, as far as it is kept.
-fn cut(text: &str) -> &str {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
     text.get(..text.floor_char_boundary(MAX_NAME)).unwrap_or(text)
 }

@@ -158,8 +158,8 @@ impl<'s> Headers<'s> {
         Self { segment, known, seed }
     }
 
-    /// Bytes that copies of a session's `spans` take, given by length and header, with their resources and scopes, each of these once. `own` is room for
-    /// those.
+    /// Bytes that copies of a session's `spans` take, with their resources and scopes, each of these once. Spans are given by
+    /// length and header. `own` is room for the resources and scopes.
     fn with_spans(&mut self, spans: impl Iterator<Item = (u32, Header)>, own: &mut Vec<(u64, u64)>) -> u64 {
         own.clear();
         let (mut bytes, mut last) = (0, None);

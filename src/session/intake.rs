@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use super::describe::{Frame, Lens};
 use super::directory::{Claim, Directory};
 use super::mail::{Mail, Message};
+use super::turn::MAX_LINKS;
 use crate::flow::{Answer, Arrival, ArrivedSpan, ArrivedTrace, Receipt, SessionId, SessionKey};
 use crate::genai::calls::{Call, Reading};
 use crate::genai::extract::session_id::{Candidate, RANK_LINK};
@@ -22,8 +23,6 @@ use crate::otlp::walk::{Header, Tally, Visit, walk};
 use crate::otlp::wire::WireError;
 use crate::pricing::PriceBook;
 
-/// Most links that are kept of a trace without a session.
-const MAX_LINKS: usize = 8;
 /// Buffers of a thread that have grown beyond this many spans are not kept for the next request.
 const KEPT_SPANS: usize = 16 << 10;
 

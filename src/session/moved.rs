@@ -132,8 +132,9 @@ impl Open {
         let root = moved.root.filter(|root| self.may_be_root(number, root));
         let at = number as usize;
         let Some((turn, open)) = self.facts.turns.get_mut(at).zip(self.turns.get_mut(at)) else { return };
-        let better = |root: &TurnRoot, known: &TurnRoot| (root.local, known.start) > (known.local, root.start);
-        if let Some(root) = root.filter(|root| turn.root.as_ref().is_none_or(|known| better(root, known))) {
+        let better =
+            |root: &TurnRoot| turn.root.as_ref().is_none_or(|known| known.gives_way_to(root.local, root.start));
+        if let Some(root) = root.filter(better) {
             turn.root = Some(root);
         }
         turn.earliest = turn.earliest.min(moved.earliest);

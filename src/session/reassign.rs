@@ -31,19 +31,13 @@ impl Shard {
     pub(super) fn adopt(&mut self, moved: Moved) {
         let Moved { trace, mut turn, segments, headers } = moved;
         let slots: Vec<u32> = segments.iter().map(|(segment, copied)| self.held.hold(segment, *copied)).collect();
-        let mut last = None;
+        // Where each header is held now: it is that of spans in one segment.
+        let mut places: Vec<Option<u32>> = vec![None; headers.len()];
         for span in &mut turn.spans {
             let slot = slots.get(span.segment as usize).copied().unwrap_or(u32::MAX);
-            // Neighbors mostly have the same header.
-            span.header = match last {
-                Some((segment, header, known)) if (segment, header) == (slot, span.header) => known,
-                _ => {
-                    let header = headers.get(span.header as usize).copied().unwrap_or_default();
-                    let known = self.held.add_headers(slot, &[header]);
-                    last = Some((slot, span.header, known));
-                    known
-                }
-            };
+            if let Some((header, place)) = headers.iter().zip(&mut places).nth(span.header as usize) {
+                span.header = *place.get_or_insert_with(|| self.held.add_headers(slot, &[*header]));
+            }
             span.segment = slot;
             self.counts.moved_in += Spans::new(1, u64::from(span.len));
             self.held.add(slot, 1, u64::from(span.len));

@@ -1,6 +1,6 @@
 //! From a span to its record: what the span says, what it costs, and how its session ended according to it.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use super::call::{Call, Used, VersionRef};
 use crate::config;
@@ -35,6 +35,9 @@ pub struct Reading {
     /// The outcome of the session, and the source that says so.
     pub outcome: Option<(OutcomeSource, Name)>,
 }
+
+/// Longest number in decimal, in bytes: that of `i64::MIN`.
+const MAX_DIGITS: usize = 20;
 
 // === impl CallReader ===
 
@@ -124,10 +127,12 @@ impl From<PromptVersion<'_>> for VersionRef {
             PromptVersion::Text(text) => Self::of_text(Name::new(Kind::PromptVersion, text)),
             PromptVersion::Hash(hash) => Self::of_hash(hash),
             PromptVersion::Number(number) => {
-                let mut text = Digits::default();
-                // Twenty bytes hold every number.
-                let _ = write!(text, "{number}");
-                Self::of_text(Name::new(Kind::PromptVersion, text.as_str()))
+                let mut digits = [0; MAX_DIGITS];
+                let mut rest = digits.as_mut_slice();
+                // There is room for every number.
+                let _ = write!(rest, "{number}");
+                let len = MAX_DIGITS - rest.len();
+                Self::of_text(Name::of_bytes(Kind::PromptVersion, digits.get(..len).unwrap_or_default()))
             }
         }
     }
@@ -140,29 +145,6 @@ impl VersionRef {
             Some(hash) => PromptVersion::Hash(hash),
             None => PromptVersion::Text(self.name().text()),
         }
-    }
-}
-
-/// A number as text, without an allocation.
-#[derive(Default)]
-struct Digits {
-    bytes: [u8; 20],
-    len: usize,
-}
-
-impl Digits {
-    fn as_str(&self) -> &str {
-        self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
-    }
-}
-
-impl std::fmt::Write for Digits {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        let end = self.len + text.len();
-        let room = self.bytes.get_mut(self.len..end).ok_or(std::fmt::Error)?;
-        room.copy_from_slice(text.as_bytes());
-        self.len = end;
-        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
-use super::call::{Call, VersionRef};
+use super::call::Call;
 use super::co_occurrence::MAX_NAMES;
 use super::context::{Kin, SessionContext};
 use super::dedup::CallGroups;
@@ -11,7 +11,6 @@ use super::merge::{LogicalCall, last, model_calls, retries};
 use super::sums::{Named, Sums};
 use super::tools;
 use crate::genai::vocabulary::{FinishReason, Operation, Outcome, OutcomeSource};
-use crate::intern::Name;
 use crate::pricing::Attodollars;
 
 /// Decides which of `calls` are billed, and sums them up. `kin` is beside `calls`.
@@ -45,7 +44,7 @@ fn named(calls: &[Call]) -> Named {
         regions: distinct(calls, |call| call.region),
         prompts: distinct(calls, |call| call.prompt),
         agents: distinct(calls, |call| call.agent),
-        prompt_versions: versions(calls),
+        prompt_versions: distinct(calls, |call| call.prompt_version).iter().map(|it| it.to_string().into()).collect(),
         ..Named::default()
     };
     for call in calls {
@@ -55,27 +54,17 @@ fn named(calls: &[Call]) -> Named {
 }
 
 /// The distinct names of one kind, at most [`MAX_NAMES`], in the order in which they came.
-fn distinct(calls: &[Call], name: impl Fn(&Call) -> Name) -> Vec<Name> {
-    let mut names = Vec::new();
-    let mut last = Name::NONE;
+fn distinct<N: Copy + Default + PartialEq>(calls: &[Call], name: impl Fn(&Call) -> N) -> Vec<N> {
+    let (none, mut names) = (N::default(), Vec::new());
+    let mut last = none;
     for name in calls.iter().map(name) {
         // Neighbors mostly have the same.
-        if name != last && !name.is_none() && names.len() < MAX_NAMES && !names.contains(&name) {
+        if name != last && name != none && names.len() < MAX_NAMES && !names.contains(&name) {
             names.push(name);
         }
         last = name;
     }
     names
-}
-
-fn versions(calls: &[Call]) -> Vec<Box<str>> {
-    let mut versions: Vec<VersionRef> = Vec::new();
-    for version in calls.iter().map(|call| call.prompt_version).filter(|version| !version.is_none()) {
-        if versions.len() < MAX_NAMES && !versions.contains(&version) {
-            versions.push(version);
-        }
-    }
-    versions.iter().map(|version| version.to_string().into()).collect()
 }
 
 /// Adds up what is billed: model calls, and whatever else has a custom price.

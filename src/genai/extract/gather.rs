@@ -196,18 +196,8 @@ impl ExtractionPlan {
         let value = match (kind, value) {
             (_, AnyValue::Str(text)) if self.is_nothing(text) => None,
             (Kind::Count, AnyValue::Int(number)) => (number >= 0).then_some(value),
-            (Kind::Operation, _) => {
-                let operation = self.operation(value);
-                values.operation = operation.or(values.operation);
-                operation.map(|_| value)
-            }
-            (Kind::Reasons, _) => {
-                let reasons = self.finish_reasons(value);
-                (!reasons.as_slice().is_empty()).then(|| {
-                    values.reasons = reasons;
-                    value
-                })
-            }
+            (Kind::Operation, _) => self.note_operation(value, values),
+            (Kind::Reasons, _) => self.note_reasons(value, false, values),
             _ => values::to(kind, value),
         };
         if let Some(value) = value {
@@ -273,19 +263,8 @@ impl ExtractionPlan {
         }
         let value = match (field.kind(), source.means) {
             (_, Some(means)) => Some(AnyValue::Bool(means)),
-            (Kind::Operation, _) => {
-                let operation = self.operation(value);
-                values.operation = operation.or(values.operation);
-                operation.map(|_| value)
-            }
-            (Kind::Reasons, _) => {
-                let reasons = self.finish_reasons(value);
-                let known = source.path.is_empty() || reasons.gravest().is_some();
-                (known && !reasons.as_slice().is_empty()).then(|| {
-                    values.reasons = reasons;
-                    value
-                })
-            }
+            (Kind::Operation, _) => self.note_operation(value, values),
+            (Kind::Reasons, _) => self.note_reasons(value, !source.path.is_empty(), values),
             (Kind::Time, _) => {
                 let own_time = matches!(source.place, Place::Event(_, None));
                 let unit = if own_time { Unit::Milliseconds } else { source.unit };
@@ -303,6 +282,23 @@ impl ExtractionPlan {
         if let Some(value) = value {
             values.set(*field, FieldValue { value, source: one.source, escaped });
         }
+    }
+
+    /// Notes the kind of operation that a value names. Returns the value if it names one.
+    fn note_operation<'a>(&self, value: AnyValue<'a>, values: &mut FieldValues<'a>) -> Option<AnyValue<'a>> {
+        let operation = self.operation(value);
+        values.operation = operation.or(values.operation);
+        operation.map(|_| value)
+    }
+
+    /// Notes the finish reasons in a value. Returns the value if it has any, and a known one if `known` asks for that.
+    fn note_reasons<'a>(&self, value: AnyValue<'a>, known: bool, values: &mut FieldValues<'a>) -> Option<AnyValue<'a>> {
+        let reasons = self.finish_reasons(value);
+        let usable = !reasons.as_slice().is_empty() && (!known || reasons.gravest().is_some());
+        usable.then(|| {
+            values.reasons = reasons;
+            value
+        })
     }
 
     pub(super) fn operation(&self, value: AnyValue<'_>) -> Option<(Operation, bool)> {
