@@ -24,12 +24,12 @@ use crate::observe::http::{Pages, serve};
 use crate::observe::ledger::Ledger;
 use crate::observe::machine;
 use crate::observe::metrics::Sources;
-use crate::observe::pressure::{self, Pressure, Shares};
+use crate::observe::pressure::{self, Pressure, Reading, Shares};
 use crate::observe::vital::Vital;
 use crate::pricing::{PriceBook, Prices};
 use crate::receive::{self, Carries, Intake, Receivers};
 use crate::sample::Rules;
-use crate::session::{Lens, Outlets, Sessions};
+use crate::session::{Lens, MOST_SPAN_BYTES, Outlets, Sessions};
 
 /// Parcels are no larger than this, but for a single larger span, so that exporters can fill their batches well.
 const PARCEL_BYTES: usize = 256 << 10;
@@ -140,7 +140,7 @@ impl Pipeline {
         let writers = Writers::start(cores.div_ceil(2), &enricher, &exporters).map_err(error)?;
         let outlets = outlets(rules, writers.sender.clone(), &shared, shards as u64);
         let sessions = remembering(&config.sessions, &shares);
-        let most_spans = usize::try_from(shares.in_flight / pressure::SPAN_BYTES).unwrap_or(usize::MAX);
+        let most_spans = usize::try_from(shares.in_flight / MOST_SPAN_BYTES).unwrap_or(usize::MAX);
         let sessions = Sessions::start(&sessions, lens, &log, &ledger, outlets, &clock, most_spans).map_err(error)?;
         let intake = intake(&config, &shared, &sessions, &exporters, &shares);
         let receivers = runtime.block_on(receive::start(&config.receivers, intake)).map_err(error)?;
@@ -237,7 +237,7 @@ impl Writers {
 
 fn write(receiver: &Receiver<Kept>, enricher: &Enricher, exporters: &Exporters) {
     for kept in receiver {
-        let unjoined = enricher.write(&kept, |parcel| exporters.send(&parcel));
+        let unjoined = enricher.write(&kept, |parcel| exporters.send(&parcel, kept.bytes));
         if unjoined.spans > 0 {
             tracing::error!(spans = unjoined.spans, "kept spans do not read back from the log and are lost");
         }
@@ -331,26 +331,23 @@ fn intake(config: &Config, shared: &Shared, sessions: &Sessions, exporters: &Exp
     let Shared { log, ledger, pressure, clock, .. } = shared.clone();
     let (take, passthrough) = (sessions.intake(), config.passthrough.clone());
     let (pass, shut) = (exporters.clone(), exporters.clone());
-    let grown = pressure.clone();
+    let counted = {
+        let (ledger, log) = (ledger.clone(), log.clone());
+        move || Reading::without_system(&ledger, &log).counted()
+    };
     let carries = Carries { logs: !passthrough.logs.is_empty(), metrics: !passthrough.metrics.is_empty() };
     Intake {
         log,
         clock,
         ledger,
-        take: Arc::new(move |record| {
-            let receipt = take.take(record);
-            if let Receipt::Accepted { accepted, .. } = &receipt {
-                grown.grew(accepted.saturating_mul(pressure::SPAN_BYTES));
-            }
-            receipt
-        }),
+        take: Arc::new(move |record| take.take(record)),
         pass: Arc::new(move |signal, request| match signal {
             Signal::Logs => pass.pass(signal, &passthrough.logs, request),
             Signal::Metrics => pass.pass(signal, &passthrough.metrics, request),
             Signal::Traces => Receipt::Malformed("traces are not passed through".into()),
         }),
         carries,
-        shut: Arc::new(move || pressure.is_full() || shut.is_shut()),
+        shut: Arc::new(move || pressure.is_full(counted()) || shut.is_shut()),
         in_flight_limit: shares.in_flight,
     }
 }

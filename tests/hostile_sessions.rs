@@ -48,7 +48,7 @@ async fn a_span_with_a_hundred_thousand_attributes_comes_through_whole() {
 
 #[tokio::test]
 async fn a_hundred_thousand_copies_of_a_span_are_one_and_variants_are_bounded_by_the_session() {
-    let victim = hostile::start_with("sessions: {settle: 3s, trace_timeout: 5s}").await;
+    let victim = hostile::start_with("sessions: {settle: 3s, trace_timeout: 5s, max_spans: 32000}").await;
     let grpc = client::grpc(victim.sieve.grpc).await;
     let copies = request(vec![span("copies", "copy"); 10_000]);
     for _ in 0..10 {

@@ -63,7 +63,7 @@ impl World {
         let intake = Intake {
             lens: Arc::new(lens),
             directory: Arc::new(Directory::new(1)),
-            mail: Mail::new(vec![sender]),
+            mail: Mail::new(vec![sender], Arc::default()),
             most_spans: 10_000,
             log: log.clone(),
         };

@@ -76,15 +76,28 @@ struct Delay {
 
 /// What is sent, and to what.
 struct Scenario {
-    /// Bytes of a span's texts.
-    span: std::ops::Range<u64>,
-    /// Spans of each session in a request.
-    batch: u64,
+    /// What the clients send, by turns.
+    traffic: Vec<Traffic>,
     rules: &'static str,
     answer: Answer,
     offered: u64,
     time: Duration,
 }
+
+/// What one client sends.
+#[derive(Clone)]
+struct Traffic {
+    /// Bytes of a span's texts.
+    span: std::ops::Range<u64>,
+    /// Spans of a session.
+    session: std::ops::Range<u64>,
+    /// Sessions that are sent at the same time.
+    open: usize,
+    /// Spans of each session in a request.
+    batch: u64,
+}
+
+const USUAL: Traffic = Traffic { span: 2_000..10_000, session: 20..61, open: 8, batch: 5 };
 
 /// What came of it.
 struct Outcome {
@@ -100,7 +113,7 @@ async fn memory_stays_below_the_limit_and_every_accepted_span_gets_a_verdict() {
     let rules = "{name: routine, probability: 0.01}";
     let answer = Answer::Take;
     let time = Duration::from_secs(40);
-    let outcome = run(Scenario { span: 2_000..10_000, batch: 5, rules, answer, offered: 8 * LIMIT, time }).await;
+    let outcome = run(Scenario { traffic: vec![USUAL], rules, answer, offered: 8 * LIMIT, time }).await;
     assert!(outcome.accepted_bytes > 2 * LIMIT, "too little to prove anything");
     let ledger = outcome.last.ledger();
     let kept = outcome.backend.span_count() as u64;
@@ -113,8 +126,20 @@ async fn spans_that_are_smaller_than_what_is_kept_of_them_do_not_pass_the_limit(
     let rules = "{name: routine, probability: 0.001}";
     let answer = Answer::Take;
     let time = Duration::from_secs(15);
-    let outcome = run(Scenario { span: 0..1, batch: 60, rules, answer, offered: LIMIT / 2, time }).await;
+    let traffic = vec![Traffic { span: 0..1, batch: 60, ..USUAL }];
+    let outcome = run(Scenario { traffic, rules, answer, offered: LIMIT / 2, time }).await;
     assert!(outcome.last.ledger().received > 300_000, "too little to prove anything");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_and_tiny_sessions_side_by_side_do_not_pass_the_limit() {
+    let rules = "{name: routine, probability: 0.01}";
+    let large = Traffic { span: 20_000..100_000, session: 200..1_000, open: 8, batch: 5 };
+    let tiny = Traffic { span: 0..1, session: 1..2, open: 2_000, batch: 1 };
+    let traffic = vec![large, tiny];
+    let time = Duration::from_secs(30);
+    let outcome = run(Scenario { traffic, rules, answer: Answer::Take, offered: 8 * LIMIT, time }).await;
+    assert!(outcome.accepted_bytes > 2 * LIMIT, "too little to prove anything");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,7 +147,7 @@ async fn a_backend_that_takes_nothing_does_not_pass_the_limit() {
     let time = Duration::from_secs(30);
     let answer = Answer::Late(Duration::from_secs(3600));
     let outcome =
-        run(Scenario { span: 2_000..10_000, batch: 5, rules: "{name: all}", answer, offered: 3 * LIMIT, time }).await;
+        run(Scenario { traffic: vec![USUAL], rules: "{name: all}", answer, offered: 3 * LIMIT, time }).await;
     assert!(outcome.accepted_bytes > LIMIT && outcome.refusals > 0, "too little to prove anything");
     // What did not fit into the queue was counted as failed; all that was kept was routed.
     let [routed, queued, sent, failed] = ["routed", "queued", "sent", "failed"]
@@ -132,7 +157,7 @@ async fn a_backend_that_takes_nothing_does_not_pass_the_limit() {
 }
 
 async fn run(scenario: Scenario) -> Outcome {
-    let Scenario { span, batch, rules, answer, offered, time } = scenario;
+    let Scenario { traffic, rules, answer, offered, time } = scenario;
     let backend = backend::start().await;
     backend.answers(answer);
     let sieve = sieve::new()
@@ -144,10 +169,10 @@ async fn run(scenario: Scenario) -> Outcome {
         .await;
     let watch = Watch::start(sieve.pid());
     let tally = Arc::new(Tally::new(offered, time));
-    let templates = Arc::new(Templates::new(span));
     let started = Instant::now();
-    let offer = |seed| tokio::spawn(offer(sieve.grpc, templates.clone(), batch, Dice::new(seed), tally.clone()));
-    let clients: Vec<_> = (0..6).map(offer).collect();
+    let offer =
+        |(seed, traffic)| tokio::spawn(offer(sieve.grpc, Traffic::clone(traffic), Dice::new(seed), tally.clone()));
+    let clients: Vec<_> = (0..6).zip(traffic.iter().cycle()).map(offer).collect();
     while !clients.iter().all(|client| client.is_finished()) {
         let scrape = sieve.scrape().await;
         assert!(scrape.ledger().balances() && scrape.ledger_of("bytes").balances(), "{scrape:#?}");
@@ -192,15 +217,12 @@ async fn run(scenario: Scenario) -> Outcome {
 }
 
 /// Sends sessions, some at a time and mixed, as fast as they are taken, until enough was offered.
-async fn offer(
-    address: std::net::SocketAddr,
-    templates: Arc<Templates>,
-    batch: u64,
-    mut dice: Dice,
-    tally: Arc<Tally>,
-) {
+async fn offer(address: std::net::SocketAddr, traffic: Traffic, mut dice: Dice, tally: Arc<Tally>) {
+    let Traffic { span, session, open, batch } = traffic;
     let client = client::grpc(address).await;
-    let mut open: Vec<Session> = (0..8).map(|_| session(&templates, &mut dice)).collect();
+    let templates = Templates::new(span);
+    let begin = |dice: &mut Dice| templates.session(dice.within(session.clone()), dice);
+    let mut open: Vec<Session> = (0..open).map(|_| begin(&mut dice)).collect();
     while tally.offered_bytes.load(Ordering::Relaxed) < tally.offer && Instant::now() < tally.end {
         let mut chosen: Vec<&mut Session> = open.iter_mut().filter(|_| dice.roll().is_multiple_of(2)).collect();
         if chosen.is_empty() {
@@ -210,14 +232,9 @@ async fn offer(
         tally.offered_bytes.fetch_add(load.span_bytes, Ordering::Relaxed);
         send(&client, &load, &tally).await;
         for session in open.iter_mut().filter(|session| session.is_done()) {
-            *session = self::session(&templates, &mut dice);
+            *session = begin(&mut dice);
         }
     }
-}
-
-fn session(templates: &Templates, dice: &mut Dice) -> Session {
-    let spans = dice.within(20..61);
-    templates.session(spans, dice)
 }
 
 /// Sends one request, again and again when it is refused, each time after as long as it was told.

@@ -324,3 +324,36 @@ async fn streams_that_did_not_finish_go_out_as_broken_where_a_span_around_them_f
     let metrics = sieve.scrape().await;
     assert_eq!(metrics.count("verdicts", &[]), 1, "all are one session");
 }
+
+#[tokio::test]
+async fn an_afternoon_of_one_coding_agent_is_one_session() {
+    const SPANS: u64 = 320_000;
+    let backend = backend::start().await;
+    let sieve = sieve::new()
+        .with("sessions: {settle: 1s, idle_timeout: 2s}")
+        .with("memory: {limit: 2GiB}")
+        .with("sampling: {rules: [{name: whole, when: 'session.spans == 320000'}]}")
+        .exporter("otlp_grpc/sink", backend.address)
+        .run()
+        .await;
+    let grpc = client::grpc(sieve.grpc).await;
+    let per_turn = 1000;
+    for turn in 0..SPANS / per_turn {
+        let trace = format!("turn {turn}");
+        let root = span(&trace, "root").with("session.id", "afternoon");
+        let tool = |number: u64| {
+            span(&trace, &format!("tool {number}"))
+                .under(&trace, "root")
+                .with("session.id", "afternoon")
+                .with("gen_ai.operation.name", "execute_tool")
+                .with("gen_ai.tool.name", "read_file")
+                .with("gen_ai.tool.call.arguments", format!("{{\"path\":\"src/{number}.rs\"}}").as_str())
+                .with("gen_ai.tool.call.result", "x".repeat(300).as_str())
+        };
+        grpc.traces(&request((1..per_turn).map(tool).chain([root]).collect())).await.accepted();
+    }
+    let scrape = sieve.scrape_when("it is decided", |scrape| scrape.ledger().held == 0).await;
+    assert_eq!((scrape.ledger().received, scrape.ledger().kept), (SPANS, SPANS), "{scrape:#?}");
+    assert_eq!(scrape.count("verdicts", &[]), 1, "{scrape:#?}");
+    backend.spans_when("all come", |spans| spans.len() as u64 == SPANS).await;
+}

@@ -154,9 +154,9 @@ pub struct Sessions {
     pub trace_timeout: Duration,
     /// `max_duration`, 1h
     pub max_duration: Duration,
-    /// `max_spans`, 32000
+    /// `max_spans`, 1000000: a bound on the tables for spans of few bytes; `max_bytes` bounds usual sessions.
     pub max_spans: u32,
-    /// `max_bytes`, 64 MiB
+    /// `max_bytes`, 256 MiB
     pub max_bytes: u64,
     /// `max_open_traces` of one session id, 100
     pub max_open_traces: u32,
@@ -520,8 +520,8 @@ impl Default for Sessions {
             idle_timeout: Duration::from_secs(300),
             trace_timeout: Duration::from_secs(600),
             max_duration: Duration::from_secs(3600),
-            max_spans: 32_000,
-            max_bytes: 64 << 20,
+            max_spans: 1_000_000,
+            max_bytes: 256 << 20,
             max_open_traces: 100,
             remembered_traces: 100_000,
             shards: None,

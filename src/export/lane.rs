@@ -2,7 +2,7 @@
 
 mod consume;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::config::{self, Retry, SendingQueue};
 use crate::flow::{Parcel, Signal};
 use crate::observe::ledger::{LaneCounts, LaneLedger, Spans};
 
-/// How long a full queue is waited for at the stop without anything going out of it.
+/// How long a sender waits for room in a full queue while nothing leaves the queue.
 const STUCK: Duration = Duration::from_secs(2);
 
 /// One exporter.
@@ -36,6 +36,8 @@ pub(super) struct Lane {
     queue: Mutex<Queue>,
     /// The queue has become worth a look.
     arrived: Notify,
+    /// A sender waited in vain. Nobody waits for room again until a batch has left the queue.
+    stuck: AtomicBool,
     /// Held by the one consumer that waits for a batch.
     taking: tokio::sync::Mutex<()>,
     /// Requests passed through that are waiting or under way.
@@ -65,6 +67,7 @@ impl Lane {
             ledger,
             queue: Mutex::default(),
             arrived: Notify::new(),
+            stuck: AtomicBool::new(false),
             taking: tokio::sync::Mutex::new(()),
             passing: AtomicU64::new(0),
             consumers: Mutex::default(),
@@ -104,9 +107,9 @@ impl Lane {
         }
     }
 
-    /// Queues a parcel, or counts it as failed.
-    pub(super) fn send(&self, parcel: &Parcel) {
-        self.wait_for_room(parcel.bytes.len());
+    /// Queues a parcel, or counts it as failed. `session_bytes` is the size of the session that the parcel is part of.
+    pub(super) fn send(&self, parcel: &Parcel, session_bytes: u64) {
+        self.wait_for_room(parcel.bytes.len(), session_bytes);
         let spans = Spans::new(parcel.spans, parcel.span_bytes);
         let mut queue = self.lock();
         let (closed, blocks) = (queue.closed, self.settings.block_on_overflow);
@@ -155,9 +158,15 @@ impl Lane {
         self.lock().draining = Some(deadline);
     }
 
-    /// Waits for room where the process stops, for as long as something goes out; then no more.
-    fn wait_for_room(&self, len: usize) {
-        let Some(deadline) = self.lock().draining else { return };
+    /// Waits for room while batches leave the queue. Only two kinds of parcels wait: those of a session that is larger than
+    /// half the queue, because such a session would never fit as fast as it is written, and all parcels while the process
+    /// stops.
+    fn wait_for_room(&self, len: usize, session_bytes: u64) {
+        let draining = self.lock().draining;
+        let large = session_bytes > self.settings.queue_size / 2;
+        if draining.is_none() && !large || self.stuck.load(Ordering::Relaxed) {
+            return;
+        }
         let (mut least, mut since) = (u64::MAX, Instant::now());
         loop {
             let (counts, now) = (self.ledger.read(), Instant::now());
@@ -167,9 +176,8 @@ impl Lane {
             if counts.queue_bytes < least {
                 (least, since) = (counts.queue_bytes, now);
             }
-            if now >= deadline || now.duration_since(since) >= STUCK {
-                self.lock().draining = None;
-                return;
+            if draining.is_some_and(|deadline| now >= deadline) || now.duration_since(since) >= STUCK {
+                return self.stuck.store(true, Ordering::Relaxed);
             }
             thread::sleep(Duration::from_millis(5));
         }

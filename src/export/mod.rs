@@ -75,12 +75,13 @@ impl Exporters {
         Ok(Self { lanes: lanes.into() })
     }
 
-    /// Queues `parcel` for every exporter. Where a queue is full the parcel is counted as failed, unless that exporter has
-    /// `block_on_overflow`, in which case [`Exporters::is_shut`] is true from then on. Never waits before
-    /// [`Exporters::drain`].
-    pub fn send(&self, parcel: &Parcel) {
+    /// Queues `parcel`, part of a session of `session_bytes`, for every exporter. Where a queue is full the parcel is counted
+    /// as failed, unless that exporter has `block_on_overflow`, in which case [`Exporters::is_shut`] is true from then on.
+    /// Waits for room, while the queue moves, for parcels of sessions that are larger than half the queue, and for all
+    /// parcels after [`Exporters::drain`].
+    pub fn send(&self, parcel: &Parcel, session_bytes: u64) {
         for lane in self.lanes.iter() {
-            lane.send(parcel);
+            lane.send(parcel, session_bytes);
         }
     }
 

@@ -103,7 +103,7 @@ async fn every_exporter_gets_every_parcel_whatever_becomes_of_the_others() {
     let expected: Vec<String> = (0..500).map(|number| format!("span {number}")).collect();
     let worker = {
         let (exporters, expected) = (exporters.clone(), expected.clone());
-        std::thread::spawn(move || expected.iter().for_each(|name| exporters.send(&parcel(name))))
+        std::thread::spawn(move || expected.iter().for_each(|name| exporters.send(&parcel(name), 100)))
     };
     worker.join().unwrap();
     grpc.wait(1).await;
@@ -165,7 +165,7 @@ async fn a_full_queue_passes_nothing_and_shuts_the_door_where_that_was_asked_for
     let (exporters, _) = start(&config).unwrap();
     let names = ["otlp_grpc".to_owned()];
     assert!(!exporters.is_shut());
-    exporters.send(&parcel("a"));
+    exporters.send(&parcel("a"), 1);
     assert!(exporters.is_shut());
     assert_eq!(exporters.queued_bytes(), request(&["a"]).len() as u64);
     assert_eq!(exporters.pass(Signal::Logs, &names, Bytes::from_static(b"1")), Receipt::Full);
@@ -181,7 +181,7 @@ async fn what_is_larger_than_the_queue_is_taken_alone() {
     let larger = Bytes::from_static(b"12345678901");
     assert_eq!(exporters.pass(Signal::Logs, &names, larger.clone()), Receipt::ALL);
     assert_eq!(exporters.pass(Signal::Logs, &names, larger), Receipt::Full);
-    exporters.send(&parcel("a"));
+    exporters.send(&parcel("a"), 1);
     let counts = ledger.lanes[0].read();
     assert_eq!((counts.overflowed.spans, counts.queued.spans), (1, 0));
 }
@@ -196,10 +196,37 @@ async fn at_the_stop_a_full_queue_is_waited_for_while_something_goes_out_of_it()
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
     exporters.drain(deadline);
     let sending = exporters.clone();
-    tokio::task::spawn_blocking(move || (0..50).for_each(|_| sending.send(&parcel("a")))).await.unwrap();
+    tokio::task::spawn_blocking(move || (0..50).for_each(|_| sending.send(&parcel("a"), 1))).await.unwrap();
     assert_eq!(exporters.stop(deadline).await, Undelivered::default());
     let counts = ledger.lanes[0].read();
     assert_eq!((counts.overflowed.spans, counts.sent.spans), (0, 50));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_larger_than_the_queue_goes_out_whole_at_the_backends_pace() {
+    let backend = Backend::start(|_, _| Answer::grpc(b"")).await;
+    let mut config = [exporter("otlp_grpc", ExporterKind::OtlpGrpc(otlp(&backend.address.to_string())))];
+    let size = request(&["a"]).len() as u64;
+    config[0].queue = SendingQueue { queue_size: size, flush_timeout: Duration::ZERO, ..SendingQueue::default() };
+    let (exporters, ledger) = start(&config).unwrap();
+    let sending = exporters.clone();
+    let session = 50 * size;
+    tokio::task::spawn_blocking(move || (0..50).for_each(|_| sending.send(&parcel("a"), session))).await.unwrap();
+    assert_eq!(exporters.stop(soon()).await, Undelivered::default());
+    let counts = ledger.lanes[0].read();
+    assert_eq!((counts.overflowed.spans, counts.sent.spans), (0, 50));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_session_waits_once_for_a_backend_that_takes_nothing() {
+    let silent = Backend::start(|_, _| Answer { hangs: true, ..Answer::default() }).await;
+    let mut config = [exporter("otlp_grpc", ExporterKind::OtlpGrpc(otlp(&silent.address.to_string())))];
+    config[0].queue = SendingQueue { queue_size: 10, ..SendingQueue::default() };
+    let (exporters, ledger) = start(&config).unwrap();
+    let (sending, started) = (exporters.clone(), Instant::now());
+    tokio::task::spawn_blocking(move || (0..50).for_each(|_| sending.send(&parcel("a"), 1000))).await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(10), "it waited for every parcel");
+    assert_eq!(ledger.lanes[0].read().overflowed.spans, 49);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ pub enum SessionKey {
 /// A session id within its tenant and environment.
 #[derive(Debug)]
 pub struct SessionId {
-    /// XXH3 of tenant, environment and id: stable over processes and versions.
+    /// Hash of tenant, environment and id, from `Candidate::hash128`.
     pub hash: u128,
     /// The id as the application gave it.
     pub text: Box<str>,

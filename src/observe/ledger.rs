@@ -33,6 +33,8 @@ pub struct Ledger {
     pub lanes: Vec<Arc<LaneLedger>>,
     /// How many verdicts there were.
     pub verdicts: Mutex<Verdicts>,
+    /// Estimated bytes that spans on their way to a shard will take in its tables. Changed by the way to the shards alone.
+    pub arriving_bytes: Arc<AtomicU64>,
     /// New requests are taken: false before the start is done and once the stop has begun.
     pub ready: AtomicBool,
 }

@@ -94,6 +94,10 @@ impl Door {
         body: Parts,
         permit: &mut Permit,
     ) -> Outcome {
+        // Requests that were being read while the memory filled up must not pass the limit together.
+        if (self.intake.shut)() {
+            return Outcome::Full;
+        }
         let delivered = match (signal, format) {
             (Signal::Traces, Format::Protobuf) => self.append(encoding, body, permit).map(|record| self.take(record)),
             (Signal::Traces, Format::Json) => self.convert(signal, encoding, body, permit).and_then(|request| {

@@ -78,6 +78,16 @@ struct Scratch {
     /// The service of the last of them, and its scope.
     service: Name,
     scope: Name,
+    last_id: LastId,
+}
+
+/// The session id that a span named last. Consecutive spans mostly name the same one, and hashing it is the dearest part
+/// of a claim.
+#[derive(Debug, Default)]
+struct LastId {
+    tenant: String,
+    environment: String,
+    id: Option<Arc<SessionId>>,
 }
 
 thread_local!(static SCRATCH: RefCell<Scratch> = RefCell::default());
@@ -153,7 +163,7 @@ impl Intake {
         let candidate = self.lens.session_keys.candidate(visit);
         let number = scratch.group_of(visit.span.trace_id);
         if let Some(group) = scratch.groups.get_mut(number as usize) {
-            group.add(visit, candidate);
+            group.add(visit, candidate, &mut scratch.last_id);
             if visit.span.parent_id.is_zero() {
                 let native = call.as_ref().filter(|call| call.native);
                 group.answer = group.answer.or_else(|| native.and_then(Answer::of));
@@ -324,11 +334,11 @@ impl Scratch {
 // === impl Group ===
 
 impl Group {
-    fn add(&mut self, visit: &Visit<'_, '_>, candidate: Option<Candidate<'_>>) {
+    fn add(&mut self, visit: &Visit<'_, '_>, candidate: Option<Candidate<'_>>, last_id: &mut LastId) {
         self.spans += 1;
         let named = candidate.as_ref().is_some_and(|candidate| candidate.rank < RANK_LINK);
         if let Some(candidate) = candidate {
-            self.claim(candidate, visit.span.start);
+            self.claim(candidate, visit.span.start, last_id);
         }
         if visit.span.links > 0 && !named {
             let own = visit.span.trace_id;
@@ -337,19 +347,29 @@ impl Group {
         }
     }
 
-    fn claim(&mut self, candidate: Candidate<'_>, start: u64) {
-        if let Some(claim) = &mut self.claim {
-            if (claim.rank, claim.start) <= (candidate.rank, start) {
-                return;
-            }
-            let same = matches!(&claim.key, SessionKey::Id(id) if *id.text == *candidate.id);
-            if same && claim.rank == candidate.rank {
-                claim.start = start;
-                return;
-            }
+    fn claim(&mut self, candidate: Candidate<'_>, start: u64, last_id: &mut LastId) {
+        let better = |claim: &Claim| (candidate.rank, start) < (claim.rank, claim.start);
+        if self.claim.as_ref().is_none_or(better) {
+            let (rank, key) = (candidate.rank, SessionKey::Id(last_id.resolve(candidate)));
+            self.claim = Some(Claim { key, rank, start });
         }
-        let id = SessionId { hash: candidate.hash128(), text: candidate.id.into() };
-        self.claim = Some(Claim { key: SessionKey::Id(Arc::new(id)), rank: candidate.rank, start });
+    }
+}
+
+// === impl LastId ===
+
+impl LastId {
+    /// Returns the id that `candidate` names.
+    fn resolve(&mut self, candidate: Candidate<'_>) -> Arc<SessionId> {
+        let same_scope = self.tenant == candidate.tenant && self.environment == candidate.environment;
+        if let Some(id) = self.id.as_ref().filter(|id| same_scope && *id.text == *candidate.id) {
+            return id.clone();
+        }
+        candidate.tenant.clone_into(&mut self.tenant);
+        candidate.environment.clone_into(&mut self.environment);
+        let id = Arc::new(SessionId { hash: candidate.hash128(), text: candidate.id.into() });
+        self.id = Some(id.clone());
+        id
     }
 }
 

@@ -20,6 +20,7 @@ pub mod directory;
 mod early;
 mod fold;
 mod follow;
+mod footprint;
 mod forward;
 mod held;
 pub mod intake;
@@ -42,5 +43,6 @@ mod wheel;
 mod tests;
 
 pub use describe::{Frame, Lens};
+pub use footprint::MOST_SPAN_BYTES;
 pub use outlets::Outlets;
 pub use sessions::Sessions;

@@ -47,7 +47,7 @@ impl Sessions {
         let directory = Arc::new(Directory::new(shards));
         let outlets = Arc::new(outlets);
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| unbounded()).unzip();
-        let mail = Mail::new(senders);
+        let mail = Mail::new(senders, ledger.arriving_bytes.clone());
         let mut threads = Vec::new();
         for (id, (messages, counts)) in receivers.into_iter().zip(&ledger.shards).enumerate() {
             let site = Site {

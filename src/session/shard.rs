@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use super::batch::Batch;
 use super::describe::Lens;
 use super::directory::{Claim, Directory};
+use super::footprint;
 use super::held::Held;
 use super::mail::{Mail, Message};
 use super::moved::MovedTurn;
@@ -23,7 +24,6 @@ use super::wheel::Wheel;
 use crate::clock::{Nanos, SECOND};
 use crate::config;
 use crate::flow::{Arrival, ArrivedSpan, ArrivedTrace, SessionKey, SpanRef, Turn};
-use crate::genai::calls::Call;
 use crate::genai::extract::session_id::RANK_ANSWER;
 use crate::log::Log;
 use crate::observe::ledger::{ShardCounts, ShardLedger, Spans};
@@ -103,10 +103,15 @@ impl Shard {
         }
     }
 
-    /// Does as it is told.
+    /// Handles one message.
     pub fn handle(&mut self, message: Message, now: Nanos) {
         match message {
-            Message::Arrival(arrival) => self.arrival(arrival),
+            Message::Arrival(arrival) => {
+                let bytes = footprint::of_arrival(&arrival);
+                self.arrival(arrival);
+                self.publish();
+                return self.site.mail.handled(bytes);
+            }
             Message::Moved(moved) => self.adopt(moved),
             Message::Rebind { trace_id, key, version } => self.rebind(trace_id, &key, version),
             Message::Flush(done) => {
@@ -149,15 +154,9 @@ impl Shard {
         Spans::new(count, bytes)
     }
 
-    /// Bytes of memory that the tables take, roughly. Computed from what is held: lists have little room beyond that, whatever
-    /// was sent ([`Open::give_back_room`]).
+    /// Estimates the bytes that the tables take.
     fn table_bytes(&self) -> u64 {
-        const SESSION: usize = size_of::<Open>() + 400;
-        const SPAN: usize = size_of::<SpanRef>() + 40;
-        const CALL: usize = size_of::<Call>() * 5 / 4;
-        let [session, span, call] = [SESSION, SPAN, CALL].map(|bytes| bytes as u64);
-        let lists = self.table.len() as u64 * session + self.counts.held.spans * span + self.calls * call;
-        lists + self.held.header_bytes()
+        footprint::of(self.table.len() as u64, self.counts.held.spans, self.calls) + self.held.header_bytes()
     }
 
     fn publish(&mut self) {

@@ -26,6 +26,7 @@ use crate::pricing::{PriceBook, Prices};
 
 mod account;
 mod answers;
+mod identity;
 mod prices;
 mod scattered;
 
@@ -84,7 +85,7 @@ impl World {
         let outlets = Arc::new(Outlets { judge: Box::new(judge), keep: Box::new(keep), relief: Box::new(|| 0) });
         let directory = Arc::new(Directory::new(shards as u16));
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..shards).map(|_| unbounded()).unzip();
-        let mail = Mail::new(senders);
+        let mail = Mail::new(senders, ledger.arriving_bytes.clone());
         let site = |id: usize| Site {
             id: id as u16,
             lens: lens.clone(),

@@ -74,7 +74,7 @@ impl Clients {
         while client.exporters.is_shut() {
             std::thread::sleep(PAUSE);
         }
-        client.exporters.send(request);
+        client.exporters.send(request, 0);
     }
 
     /// Waits until all is answered, or for as long as there is patience.

@@ -32,8 +32,8 @@ sessions:
   idle_timeout: 5m
   trace_timeout: 10m
   max_duration: 1h
-  max_spans: 32000
-  max_bytes: 64MiB
+  max_spans: 1000000
+  max_bytes: 256MiB
   max_open_traces: 100
   remembered_traces: 100000
   outcome: {}

@@ -24,7 +24,7 @@ fn the_smallest_file_has_every_default() {
     let sessions = &config.sessions;
     assert_eq!((sessions.settle, sessions.idle_timeout), (seconds(10), seconds(300)));
     assert_eq!((sessions.trace_timeout, sessions.max_duration), (seconds(600), seconds(3600)));
-    assert_eq!((sessions.max_spans, sessions.max_bytes), (32_000, 64 << 20));
+    assert_eq!((sessions.max_spans, sessions.max_bytes), (1_000_000, 256 << 20));
     assert_eq!((sessions.max_open_traces, sessions.remembered_traces), (100, 100_000));
     assert_eq!((sessions.shards, &sessions.conventions), (None, &None));
     assert_eq!((config.memory.limit, config.sampling.rules.len()), (None, 0));

@@ -121,6 +121,7 @@ impl Lane {
     /// Moves a batch out of the queue's counts, in one step with `change`.
     fn settle(&self, batch: &Batch, change: impl FnOnce(&mut LaneCounts)) {
         self.passing.fetch_sub(batch.passed(), Ordering::Relaxed);
+        self.stuck.store(false, Ordering::Relaxed);
         self.ledger.change(|counts| {
             counts.queued -= batch.spans();
             counts.queue_bytes = counts.queue_bytes.saturating_sub(batch.len() as u64);

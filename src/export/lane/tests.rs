@@ -55,7 +55,7 @@ impl Bench {
     }
 
     fn send(&self, text: &str) {
-        self.lane.send(&parcel(text));
+        self.lane.send(&parcel(text), 0);
     }
 
     async fn stop(&self, after: Duration) -> Undelivered {

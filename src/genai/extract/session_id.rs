@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use xxhash_rust::xxh3::Xxh3;
+use ring::digest;
 
 use super::errors::ErrorTypes;
 use super::json_scan::{self, Json, unescape};
@@ -195,14 +195,17 @@ impl SessionKeys {
 // === impl Candidate ===
 
 impl Candidate<'_> {
-    /// 128 bits of tenant, environment and id: XXH3 with a separator that none of them can forge.
+    /// The first 128 bits of the SHA-256 of tenant, environment and id, each behind its length in bytes (64 bits,
+    /// little-endian). It is the same on all replicas. A hash that is not collision-resistant would let a sender choose
+    /// ids that merge with the sessions of another tenant.
     pub fn hash128(&self) -> u128 {
-        let mut hasher = Xxh3::new();
+        let mut hasher = digest::Context::new(&digest::SHA256);
         for part in [self.tenant, self.environment, &self.id] {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }
-        hasher.digest128()
+        let hash = hasher.finish();
+        hash.as_ref().first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes))
     }
 }
 

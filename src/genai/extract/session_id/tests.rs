@@ -116,3 +116,14 @@ fn an_id_in_json_is_read_with_its_escapes_as_a_number_and_out_of_a_list_of_membe
     assert_eq!(members(&[("thread_id", Value::IntValue(42))]), json(r#"{"thread_id": "42"}"#));
     assert_eq!(id("session.id", Value::KvlistValue(KeyValueList::default())), None);
 }
+
+#[test]
+fn the_identity_of_a_session_is_the_sha_256_of_its_tenant_environment_and_id() {
+    let hash = |tenant, environment, id: &'static str| {
+        format!("{:032x}", Candidate { rank: 0, id: id.into(), tenant, environment }.hash128())
+    };
+    // Computed with Python's hashlib: each part behind its length in eight bytes.
+    assert_eq!(hash("", "", "conv-7"), "8f5a20ad3c7b1ba9ff676a4e5f56111d");
+    assert_eq!(hash("acme", "prod", "conv-7"), "8ee6740f0a2a5f032435e21c0c25ffad");
+    assert_ne!(hash("acme", "", "prod"), hash("", "acme", "prod"));
+}
