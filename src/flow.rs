@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::clock::Nanos;
 use crate::genai::calls::Call;
+use crate::genai::extract::unfinished::Progress;
 use crate::genai::vocabulary::OutcomeSource;
 use crate::intern::Name;
 use crate::log::{Record, Segment};
@@ -164,6 +165,8 @@ pub struct SpanRef {
     pub failed: bool,
     /// Whether its parent is in another process, according to its sender.
     pub remote_parent: bool,
+    /// How much of it was sent.
+    pub progress: Progress,
     /// The span predicates of the rules that it meets, one bit each.
     pub predicates: u64,
 }
@@ -232,6 +235,7 @@ impl ArrivedSpan {
             len: 0,
             failed: false,
             remote_parent: false,
+            progress: Progress::Finished,
             predicates: 0,
         },
         start: 0,
@@ -250,6 +254,15 @@ impl ArrivedSpan {
 // === impl SpanRef ===
 
 impl SpanRef {
+    /// Of a span that was sent before it was over: the id that it will have as a whole.
+    pub fn whole(&self) -> Option<SpanId> {
+        match self.progress {
+            Progress::Finished => None,
+            Progress::Open => Some(self.span_id),
+            Progress::Pending => Some(self.parent_id),
+        }
+    }
+
     /// The location of the span in its segment. `header` is its own.
     pub fn place(&self, header: Header) -> Place {
         Place { header, span: Range { start: self.start, len: self.len } }

@@ -232,7 +232,7 @@ impl<'a> SpanView<'a> {
     /// End minus start, in nanoseconds; zero when the end is not after the start.
     #[inline]
     pub fn duration(&self) -> u64 {
-        self.end.saturating_sub(self.start)
+        if self.start == 0 { 0 } else { self.end.saturating_sub(self.start) }
     }
 
     /// The events, in the order of the wire.

@@ -73,6 +73,7 @@ impl World {
             Verdict {
                 keep,
                 probability: 1.0,
+                drop_rule: false,
                 threshold: 0,
                 randomness: 0,
                 rule: rule.clone(),

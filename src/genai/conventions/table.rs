@@ -29,12 +29,16 @@ pub struct Conventions {
     pub fields: Vec<(Field, Source)>,
     /// `nothing`: texts that stand for nothing.
     pub nothing: Vec<String>,
+    /// `unfinished`: attributes that say that a span stands for one that is not over, and what they say then.
+    pub pending: Vec<(String, Vec<String>)>,
     /// `operations.kinds`
     pub operations: Vec<(Operation, String)>,
     /// `operations.wrappers`
     pub wrappers: Vec<String>,
     /// `operations.span_names`
     pub span_names: Vec<(Glob, Operation)>,
+    /// `operations.no_calls`
+    pub no_calls: Vec<Glob>,
     /// `operations.pseudo_tools`
     pub pseudo_tools: Vec<String>,
     /// `finish_reasons`
@@ -165,7 +169,9 @@ impl Conventions {
         self.operations.extend(other.operations);
         self.wrappers.extend(other.wrappers);
         self.span_names.extend(other.span_names);
+        self.no_calls.extend(other.no_calls);
         self.pseudo_tools.extend(other.pseudo_tools);
+        self.pending.extend(other.pending);
         self.finish_reasons.extend(other.finish_reasons);
         self.providers.names.extend(other.providers.names);
         self.providers.suffixes.extend(other.providers.suffixes);
