@@ -93,7 +93,7 @@ pub struct ArrivedTrace {
     pub spans: u32,
     /// Traces that its spans link to, for as long as no span named a session; at most eight.
     pub links: Vec<TraceId>,
-    /// The answer that its root tells of, where a model SDK wrote that and nothing named a session.
+    /// The answer that its root tells of, where a model SDK wrote that, or that it goes on from; where nothing named a session.
     pub answer: Option<Box<Answer>>,
 }
 
@@ -104,7 +104,7 @@ pub struct Answer {
     pub id: u64,
     /// `start_time_unix_nano` of the span.
     pub start: u64,
-    /// `end_time_unix_nano`
+    /// `end_time_unix_nano`; 0 where the span does not tell of the answer but goes on from it.
     pub end: u64,
 }
 

@@ -44,6 +44,9 @@ pub(super) fn table(root: &Node, problems: &mut Problems) -> (Conventions, bool)
 fn session(mut section: Section<'_, '_>, table: &mut Conventions) {
     table.ids = ids(&mut section);
     table.resource_ids = keys(&mut section, "resource_id");
+    table.previous_responses = keys(&mut section, "previous_response");
+    table.response_prefixes = texts(&mut section, "response_prefixes");
+    table.inner_scopes = globs(&mut section, "inner_scopes");
     table.tenants = keys(&mut section, "tenant");
     table.environments = keys(&mut section, "environment");
     table.placeholders = texts(&mut section, "placeholders");

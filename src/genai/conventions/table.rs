@@ -17,6 +17,12 @@ pub struct Conventions {
     pub environments: Vec<String>,
     /// `session.placeholders`
     pub placeholders: Vec<String>,
+    /// `session.previous_response`
+    pub previous_responses: Vec<String>,
+    /// `session.response_prefixes`
+    pub response_prefixes: Vec<String>,
+    /// `session.inner_scopes`
+    pub inner_scopes: Vec<Glob>,
     /// `session.end_attributes`
     pub end_attributes: Vec<String>,
     /// `session.end_events`
@@ -155,6 +161,9 @@ impl Conventions {
     pub(super) fn put_in_front_of(&mut self, other: Self) {
         self.ids.extend(other.ids);
         self.resource_ids.extend(other.resource_ids);
+        self.previous_responses.extend(other.previous_responses);
+        self.response_prefixes.extend(other.response_prefixes);
+        self.inner_scopes.extend(other.inner_scopes);
         self.tenants.extend(other.tenants);
         self.environments.extend(other.environments);
         self.placeholders.extend(other.placeholders);
