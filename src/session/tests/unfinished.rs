@@ -16,7 +16,7 @@ fn a_trace_does_not_settle_while_a_span_of_it_is_not_over() {
         let (root, child) = (span(1, 1, 0), span(1, 2, 1));
         world.send(&[root]);
         if whole_first {
-            world.send(&[child.clone()]);
+            world.send(std::slice::from_ref(&child));
         }
         world.put(&open(&child));
         world.pump();
