@@ -125,6 +125,17 @@ fn sessions() -> Vec<Case> {
             call(id, |call| call.status(1))
         }),
         case("orphans", "session.orphans == 1", &|id| call(id, |call| call.under("nowhere", "x")), plain),
+        case(
+            "unfinished_spans",
+            "session.unfinished_spans == 1",
+            &|id| {
+                call(id, |mut call| {
+                    call.end_time_unix_nano = 0;
+                    call
+                })
+            },
+            plain,
+        ),
         case("bytes", format!("session.bytes == {bytes}"), &sized(0), &|id| sized(2)(id)),
         case(
             "complete",

@@ -183,7 +183,9 @@ impl FactExtractor {
             streaming: self.streaming(producer, operation, values, open, usage),
             failed: failure.is_some(),
             error_says: failure.and_then(|error_type| self.errors.outcome(error_type, visit)),
-            mute: failure == Some(errors::OTHER) && visit.span.status_message().is_empty(),
+            mute: values.flag(Field::Failed) == Some(true)
+                && failure == Some(errors::OTHER)
+                && visit.span.status_message().is_empty(),
             finish: finish.gravest(),
             foreign: finish.has_foreign(),
             began: values.timed || values.has(Field::Began) || seeds && values.has(Field::OutputTokens),
