@@ -139,7 +139,7 @@ fn sessions() -> Vec<Case> {
         case("bytes", format!("session.bytes == {bytes}"), &sized(0), &|id| sized(2)(id)),
         case(
             "complete",
-            "!session.complete && session.orphans == 0",
+            "!session.complete && session.orphans == 0 && session.unfinished_spans == 0",
             &|id| root(id, |root| root.under(&format!("{id}/1"), "call")),
             plain,
         ),

@@ -138,7 +138,7 @@ async fn one_verdict_each(change: impl Fn(&mut Copy)) {
         }
     }
     assert_eq!(wanted.len(), 21);
-    let judged = |now: &Metrics| now.count("verdicts", &[]) >= 18 && now.ledger().held == 0;
+    let judged = |now: &Metrics| now.count("verdicts", &[]) >= 42 && now.ledger().held == 0;
     let metrics = sieve.scrape_when("all are judged", judged).await;
     let kept = wanted.values().sum::<usize>();
     let received = backend.received(kept).await;
@@ -156,7 +156,7 @@ async fn one_verdict_each(change: impl Fn(&mut Copy)) {
         }
     }
     let verdicts = |rule, decision| metrics.count("verdicts", &[("rule", rule), ("decision", decision)]);
-    assert_eq!((verdicts("marked", "keep"), verdicts("(none)", "drop"), metrics.count("verdicts", &[])), (9, 9, 18));
+    assert_eq!((verdicts("marked", "keep"), verdicts("(none)", "drop"), metrics.count("verdicts", &[])), (21, 21, 42));
     let stopped = sieve.stop().await;
     assert_eq!((stopped.code, backend.span_count()), (Some(0), kept), "{stopped}");
     assert_eq!(metrics.ledger().kept + metrics.ledger().dropped, sent);
