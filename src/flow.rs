@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::clock::Nanos;
 use crate::genai::calls::Call;
+use crate::genai::extract::unfinished::Progress;
 use crate::genai::vocabulary::OutcomeSource;
 use crate::intern::Name;
 use crate::log::{Record, Segment};
@@ -92,7 +93,7 @@ pub struct ArrivedTrace {
     pub spans: u32,
     /// Traces that its spans link to, for as long as no span named a session; at most eight.
     pub links: Vec<TraceId>,
-    /// The answer that its root tells of, where a model SDK wrote that and nothing named a session.
+    /// The answer that its root tells of, where a model SDK wrote that, or that it goes on from; where nothing named a session.
     pub answer: Option<Box<Answer>>,
 }
 
@@ -103,7 +104,7 @@ pub struct Answer {
     pub id: u64,
     /// `start_time_unix_nano` of the span.
     pub start: u64,
-    /// `end_time_unix_nano`
+    /// `end_time_unix_nano`; 0 where the span does not tell of the answer but goes on from it.
     pub end: u64,
 }
 
@@ -164,6 +165,8 @@ pub struct SpanRef {
     pub failed: bool,
     /// Whether its parent is in another process, according to its sender.
     pub remote_parent: bool,
+    /// How much of it was sent.
+    pub progress: Progress,
     /// The span predicates of the rules that it meets, one bit each.
     pub predicates: u64,
 }
@@ -232,6 +235,7 @@ impl ArrivedSpan {
             len: 0,
             failed: false,
             remote_parent: false,
+            progress: Progress::Finished,
             predicates: 0,
         },
         start: 0,
@@ -250,6 +254,15 @@ impl ArrivedSpan {
 // === impl SpanRef ===
 
 impl SpanRef {
+    /// Of a span that was sent before it was over: the id that it will have as a whole.
+    pub fn whole(&self) -> Option<SpanId> {
+        match self.progress {
+            Progress::Finished => None,
+            Progress::Open => Some(self.span_id),
+            Progress::Pending => Some(self.parent_id),
+        }
+    }
+
     /// The location of the span in its segment. `header` is its own.
     pub fn place(&self, header: Header) -> Place {
         Place { header, span: Range { start: self.start, len: self.len } }

@@ -32,7 +32,7 @@ fn recorded() -> (Vec<Bytes>, HashMap<Key, RawSpan>) {
     let requests: Vec<_> = recordings::all().into_iter().flat_map(|scenario| scenario.requests).collect();
     let spans = requests.iter().flat_map(|request| raw::spans(request));
     let spans: HashMap<_, _> = spans.map(|raw| (key(&Span::decode(raw.span.clone()).unwrap()), raw)).collect();
-    assert_eq!((requests.len(), spans.len()), (329, 1001));
+    assert_eq!((requests.len(), spans.len()), (571, 2162));
     (requests, spans)
 }
 

@@ -125,10 +125,21 @@ fn sessions() -> Vec<Case> {
             call(id, |call| call.status(1))
         }),
         case("orphans", "session.orphans == 1", &|id| call(id, |call| call.under("nowhere", "x")), plain),
+        case(
+            "unfinished_spans",
+            "session.unfinished_spans == 1",
+            &|id| {
+                call(id, |mut call| {
+                    call.end_time_unix_nano = 0;
+                    call
+                })
+            },
+            plain,
+        ),
         case("bytes", format!("session.bytes == {bytes}"), &sized(0), &|id| sized(2)(id)),
         case(
             "complete",
-            "!session.complete && session.orphans == 0",
+            "!session.complete && session.orphans == 0 && session.unfinished_spans == 0",
             &|id| root(id, |root| root.under(&format!("{id}/1"), "call")),
             plain,
         ),

@@ -72,6 +72,18 @@ const TABLE: &[Attribute] = &[
         put: |out, key, Summary { session, .. }| put_attribute(out, key, AnyValue::Int(session.orphans.into())),
     },
     Attribute {
+        name: "session.unfinished_spans",
+        doc: (
+            "int",
+            "{span}",
+            "Spans that were sent before they were over, and whose whole never came; none where there are none",
+        ),
+        put: |out, key, Summary { session, .. }| match session.unfinished {
+            0 => {}
+            count => put_attribute(out, key, AnyValue::Int(count.into())),
+        },
+    },
+    Attribute {
         name: "session.complete",
         doc: ("bool", "", "All of it came: every trace with its root and all parents, nothing judged before"),
         put: |out, key, Summary { session, .. }| put_attribute(out, key, AnyValue::Bool(session.complete)),

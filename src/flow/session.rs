@@ -53,6 +53,8 @@ pub struct Session {
     pub error_count: u32,
     /// Spans whose parent never came.
     pub orphans: u32,
+    /// Spans that were sent before they were over, and whose whole never came.
+    pub unfinished: u32,
     /// All of it came: every trace settled, no parent missing, nothing decided before.
     pub complete: bool,
     /// How many spans meet each span predicate of the rules.
@@ -74,6 +76,8 @@ pub struct Turn {
     pub root: Option<TurnRoot>,
     /// Start of its earliest span, and which that is.
     pub earliest: (u64, u32),
+    /// Where no root came: when the span starts that stands uppermost, and its `status.code`.
+    pub top: Option<(u64, u32)>,
     /// It only tells once more of a call of another turn: a model SDK wrote it in a trace of its own.
     pub beside: bool,
 }
@@ -127,6 +131,8 @@ pub struct Verdict {
     pub keep: bool,
     /// The probability it was judged with, 0 to 1.
     pub probability: f64,
+    /// A rule with `drop: true` matched: what comes late is dropped, too.
+    pub drop_rule: bool,
     /// Rejection threshold of that probability, 56 bits (OTEP 235).
     pub threshold: u64,
     /// The randomness it was judged by, 56 bits.
@@ -144,7 +150,7 @@ pub struct Verdict {
 impl Turn {
     /// One of which nothing came yet.
     pub fn new(trace_id: TraceId, beside: bool) -> Self {
-        Self { trace_id, root: None, earliest: (u64::MAX, 0), beside }
+        Self { trace_id, root: None, earliest: (u64::MAX, 0), top: None, beside }
     }
 }
 
@@ -239,7 +245,14 @@ impl Session {
 
     /// Whether the last turn's root has status ERROR.
     pub fn root_failed(&self) -> bool {
-        self.last_root().is_some_and(|root| root.status == crate::otlp::span::STATUS_ERROR)
+        self.last_status() == crate::otlp::span::STATUS_ERROR
+    }
+
+    /// `status.code` of the last turn's root; of what stands for it where none came.
+    fn last_status(&self) -> u32 {
+        let status = |turn: &Turn| turn.root.as_ref().map(|root| (root.start, root.status)).or(turn.top);
+        let turns = self.turns.iter().filter_map(|turn| Some((!turn.beside, status(turn)?)));
+        turns.max_by_key(|(own, (start, _))| (*own, *start)).map_or(0, |(_, (_, status))| status)
     }
 
     /// What its spans told of models, tools and money comes to; nothing before it is judged.
@@ -255,7 +268,7 @@ impl Session {
 
     /// Status of the last turn's root: `unset`, `ok` or `error`.
     pub fn status(&self) -> &'static str {
-        match self.last_root().map_or(0, |root| root.status) {
+        match self.last_status() {
             1 => "ok",
             2 => "error",
             _ => "unset",

@@ -1,4 +1,5 @@
-//! The keywords of the convention table, looked up without case and with `-` as `_`, without an allocation.
+//! The keywords of the convention table, looked up without case and without what stands between their parts, without an
+//! allocation: `max_tokens`, `MAX-TOKENS` and `MaxTokens` are one.
 
 use hashbrown::HashMap;
 
@@ -13,7 +14,7 @@ pub(super) struct KeywordMap<V> {
 
 /// A word as it is compared.
 pub(super) fn folded(word: &str) -> String {
-    word.to_ascii_lowercase().replace('-', "_")
+    word.to_ascii_lowercase().replace(|letter: char| letter.is_ascii() && is_between(letter as u8), "")
 }
 
 // === impl KeywordMap ===
@@ -23,9 +24,11 @@ impl<V: Copy> KeywordMap<V> {
     pub(super) fn new<'w>(words: impl IntoIterator<Item = (&'w str, V)>) -> Self {
         let mut map = HashMap::default();
         for (word, value) in words {
-            let folded = folded(word);
-            map.entry(folded.to_ascii_uppercase().into_bytes().into()).or_insert(value);
-            map.entry(folded.into_bytes().into()).or_insert(value);
+            let small = word.to_ascii_lowercase();
+            let (capital, folded) = (small.to_ascii_uppercase(), folded(word));
+            for form in [word, &small, &capital, &folded].map(str::as_bytes) {
+                map.entry(form.into()).or_insert(value);
+            }
         }
         Self { map }
     }
@@ -36,16 +39,47 @@ impl<V: Copy> KeywordMap<V> {
         if let Some(value) = self.as_written(word.as_bytes()) {
             return Some(value);
         }
+        self.without(word, &[])
+    }
+
+    /// What a word means, else what it means behind the first of `prefixes` that it begins with; those are folded.
+    pub(super) fn without(&self, word: &str, prefixes: &[&[u8]]) -> Option<V> {
         let mut folded = [0; MAX_WORD];
-        let folded = folded.get_mut(..word.len())?;
-        for (to, from) in folded.iter_mut().zip(word.bytes()) {
-            *to = if from == b'-' { b'_' } else { from.to_ascii_lowercase() };
+        let mut len = 0;
+        for byte in word.bytes().filter(|byte| !is_between(*byte)) {
+            *folded.get_mut(len)? = byte.to_ascii_lowercase();
+            len += 1;
         }
-        self.as_written(folded)
+        let folded = folded.get(..len)?;
+        let behind = || prefixes.iter().find_map(|prefix| self.as_written(folded.strip_prefix(*prefix)?));
+        self.as_written(folded).or_else(behind)
     }
 
     /// What a word means that is written as it is known.
     pub(super) fn as_written(&self, word: &[u8]) -> Option<V> {
         self.map.get(word).copied()
+    }
+}
+
+/// Whether the byte stands between the parts of a word.
+fn is_between(byte: u8) -> bool {
+    matches!(byte, b'_' | b'-' | b' ' | b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_separators_and_prefixes_are_no_part_of_a_word() {
+        let words = KeywordMap::new([("max_tokens", 1), ("ai.toolCall", 2), ("reason", 3)]);
+        for word in ["max_tokens", "MAX_TOKENS", "max-tokens", "MaxTokens", "Max Tokens", "FINISH_REASON_MAX_TOKENS"] {
+            assert_eq!(words.without(word, &[b"finishreason"]), Some(1), "{word}");
+        }
+        assert_eq!((words.get("ai.toolCall"), words.get("AI_TOOL_CALL")), (Some(2), Some(2)));
+        assert_eq!(words.without("reason", &[b"reason"]), Some(3));
+        for word in ["", "max", "max_tokens_", &"x".repeat(1000)] {
+            assert_eq!(words.without(word, &[b"finishreason"]), (word == "max_tokens_").then_some(1), "{word}");
+        }
     }
 }

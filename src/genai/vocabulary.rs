@@ -4,10 +4,12 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Operation {
-    /// A call of a language model, of an image or of a speech model.
+    /// A call of a language model or of an image model.
     Llm,
     /// An embedding.
     Embedding,
+    /// Speech to text, or text to speech.
+    Speech,
     /// A ranking of documents.
     Rerank,
     /// A search for documents.
@@ -125,9 +127,10 @@ pub enum OutcomeSource {
 
 impl Operation {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Llm,
         Self::Embedding,
+        Self::Speech,
         Self::Rerank,
         Self::Retrieval,
         Self::Agent,
@@ -145,6 +148,7 @@ impl Operation {
         match self {
             Self::Llm => "llm",
             Self::Embedding => "embedding",
+            Self::Speech => "speech",
             Self::Rerank => "rerank",
             Self::Retrieval => "retrieval",
             Self::Agent => "agent",
@@ -160,7 +164,7 @@ impl Operation {
 
     /// Whether a model is called.
     pub fn is_model_call(self) -> bool {
-        matches!(self, Self::Llm | Self::Embedding | Self::Rerank)
+        matches!(self, Self::Llm | Self::Embedding | Self::Speech | Self::Rerank)
     }
 
     /// Whether it always stands around others.

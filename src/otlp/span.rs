@@ -17,6 +17,9 @@ pub struct TraceId(pub [u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct SpanId(pub [u8; 8]);
 
+/// A year in nanoseconds.
+const YEAR: u64 = 365 * 24 * 3600 * 1_000_000_000;
+
 /// `Span.status.code` is ERROR.
 pub const STATUS_ERROR: u32 = 2;
 
@@ -232,7 +235,9 @@ impl<'a> SpanView<'a> {
     /// End minus start, in nanoseconds; zero when the end is not after the start.
     #[inline]
     pub fn duration(&self) -> u64 {
-        self.end.saturating_sub(self.start)
+        // Where the start is missing, the end alone is no duration.
+        let alone = self.start == 0 && self.end > YEAR;
+        if alone { 0 } else { self.end.saturating_sub(self.start) }
     }
 
     /// The events, in the order of the wire.

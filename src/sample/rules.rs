@@ -73,6 +73,7 @@ impl Rules {
         Verdict {
             keep: session.randomness >= threshold,
             probability,
+            drop_rule: winner.is_some_and(|rule| rule.drop),
             threshold,
             randomness: session.randomness,
             rule: rule.clone(),

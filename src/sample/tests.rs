@@ -36,6 +36,7 @@ fn session(errors: u32, randomness: u64) -> Session {
         end: 0,
         error_count: errors,
         orphans: 0,
+        unfinished: 0,
         complete: true,
         predicates: Box::default(),
         calls: Vec::new(),

@@ -111,6 +111,16 @@ impl Answers {
         Some(told.trace)
     }
 
+    /// The trace whose span told of the answer that `own` goes on from, and when that began: of several the last before it.
+    /// None where `own` told of it itself.
+    pub fn before(&self, answer: &Answer, own: TraceId) -> Option<(TraceId, u64)> {
+        let hash = self.hasher.hash_one(answer.id);
+        let mut part = self.part(hash);
+        let told = part.of_mut(hash, answer.id).filter(|told| told.answer.start <= answer.start);
+        let last = told.max_by_key(|told| (told.trace == own, told.answer.start))?;
+        (last.trace != own).then_some((last.trace, last.answer.start))
+    }
+
     /// How many it remembers.
     pub fn len(&self) -> usize {
         let len = |part: &Part| {

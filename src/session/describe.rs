@@ -8,6 +8,7 @@ use crate::flow::{ArrivedSpan, SpanRef, Text};
 use crate::genai::calls::CallReader;
 use crate::genai::conventions::Conventions;
 use crate::genai::extract::session_id::SessionKeys;
+use crate::genai::extract::unfinished::UnfinishedMarks;
 use crate::genai::vocabulary::OutcomeSource;
 use crate::intern::{Kind, Name};
 use crate::otlp::keys::KeyTable;
@@ -23,6 +24,8 @@ pub struct Lens {
     pub keys: KeyTable,
     /// Which of them name sessions.
     pub session_keys: SessionKeys,
+    /// How they say that they are not over.
+    pub unfinished: UnfinishedMarks,
     /// Reads records.
     pub calls: Arc<CallReader>,
     /// What calls cost.
@@ -48,6 +51,7 @@ impl Lens {
         let mut keys = KeyTable::default();
         Self {
             session_keys: SessionKeys::compile(conventions, &mut keys),
+            unfinished: UnfinishedMarks::compile(conventions, &mut keys),
             calls: Arc::new(CallReader::compile(conventions, config, &mut keys)),
             prices,
             keys,
@@ -78,6 +82,7 @@ impl Lens {
                 len: visit.range.len,
                 failed,
                 remote_parent: span.has_remote_parent(),
+                progress: self.unfinished.progress(visit),
                 predicates: self.predicates.evaluate(visit),
             },
             start: span.start,

@@ -15,7 +15,7 @@ use hashbrown::hash_table::Entry;
 
 use super::answers::Answers;
 use crate::flow::{Answer, SessionKey};
-use crate::genai::extract::session_id::{RANK_ANSWER, RANK_LINK, RANK_RESOURCE, RANK_TRACE};
+use crate::genai::extract::session_id::{RANK_ANSWER, RANK_LINK, RANK_PREVIOUS, RANK_RESOURCE, RANK_TRACE};
 use crate::otlp::span::TraceId;
 
 /// The session of every open and every remembered trace.
@@ -158,7 +158,15 @@ impl Directory {
 
     /// The session of the trace that tells of the same answer as `own`, a model SDK's, does: one step, never by way of
     /// another answer. An id that it gets later is better than its trace id.
+    ///
+    /// A trace that goes on from an answer has the session of the trace that told of it, whatever gave it that: a chain of any
+    /// length is one session, each step of which is taken once.
     pub fn told(&self, own: TraceId, answer: &Answer) -> Option<Claim> {
+        if answer.end == 0 {
+            let (trace, start) = self.answers.before(answer, own)?;
+            let Binding { key, start: bound, .. } = self.get(&trace)?;
+            return Some(Claim::of_previous(key, bound.min(start)));
+        }
         let binding = self.get(&self.answers.follow(answer, own)?)?;
         (binding.rank != RANK_ANSWER).then(|| Claim::of_answer(binding.key))
     }
@@ -233,6 +241,12 @@ impl Binding {
 // === impl Claim ===
 
 impl Claim {
+    /// The session of a trace that told of the answer before: one that is named, else the one that began first.
+    pub fn of_previous(key: SessionKey, start: u64) -> Self {
+        let start = if key.is_trace() { start } else { 0 };
+        Self { key, rank: RANK_PREVIOUS, start }
+    }
+
     /// The session of a trace that tells of the same answer.
     pub fn of_answer(key: SessionKey) -> Self {
         let start = if key.is_trace() { u64::MAX } else { 0 };

@@ -59,11 +59,13 @@ impl Open {
 
     /// Holds a span, and counts it; `false` when it is held already, byte by byte.
     pub(super) fn hold(&mut self, span: &SpanRef, held: &Held) -> bool {
+        let first = self.place_of(span.turn, span.whole().unwrap_or(span.span_id)).is_none();
         if !self.enter(span, self.spans.len() as u32, held) {
             return false;
         }
         self.spans.push(*span);
         self.fold_parents(span);
+        self.fold_progress(span, first);
         let facts = &mut self.facts;
         facts.spans += 1;
         facts.bytes += u64::from(span.len);
@@ -136,6 +138,20 @@ impl Open {
         self.block(turn, blocks, 1);
     }
 
+    /// Keeps track of spans that are not over. `first`: nothing of that span was here before.
+    fn fold_progress(&mut self, span: &SpanRef, first: bool) {
+        let SpanRef { turn, span_id, .. } = *span;
+        match span.whole() {
+            Some(whole) if first && self.unfinished.get(turn, whole).is_none() => {
+                self.unfinished.insert(turn, whole, ());
+                self.block(turn, true, 1);
+            }
+            Some(_) => {}
+            None if self.unfinished.remove(turn, span_id).is_some() => self.block(turn, true, -1),
+            None => {}
+        }
+    }
+
     fn block(&mut self, turn: u32, local: bool, by: i32) {
         if let (true, Some(turn)) = (local, self.turns.get_mut(turn as usize)) {
             turn.blocking = turn.blocking.saturating_add_signed(by);
@@ -150,8 +166,10 @@ impl Open {
         let Some((turn, open)) = self.facts.turns.get_mut(number).zip(self.turns.get_mut(number)) else { return };
         open.last = open.last.max(now);
         open.facts.add(arrived);
-        if arrived.start < turn.earliest.0 || turn.earliest.0 == u64::MAX {
-            turn.earliest = (arrived.start, place);
+        // A span without a start comes behind all others.
+        let start = if arrived.start == 0 { u64::MAX - 1 } else { arrived.start };
+        if start < turn.earliest.0 || turn.earliest.0 == u64::MAX {
+            turn.earliest = (start, place);
         }
         if may_be_root && turn.root.as_ref().is_none_or(|known| known.gives_way_to(local, arrived.start)) {
             turn.root = Some(TurnRoot {

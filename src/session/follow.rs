@@ -11,6 +11,7 @@ use super::shard::Shard;
 use super::turn::OpenTurn;
 use crate::clock::Nanos;
 use crate::flow::{ArrivedTrace, SessionKey, SpanRef, Turn};
+use crate::genai::extract::session_id::RANK_PREVIOUS;
 use crate::observe::ledger::Spans;
 use crate::otlp::span::TraceId;
 
@@ -89,7 +90,13 @@ impl Shard {
         for moved in open.into_turns() {
             let (trace_id, mut bound) = (moved.turn.trace_id, (key.clone(), version));
             if trace_id != lead {
-                let binding = self.site.directory.bind(trace_id, Some(Claim::of_answer(key.clone()))).binding;
+                let directory = &self.site.directory;
+                let follows = directory.get(&trace_id).is_some_and(|binding| binding.rank == RANK_PREVIOUS);
+                let claim = match directory.get(&lead).filter(|_| follows) {
+                    Some(led) => Claim::of_previous(key.clone(), led.start),
+                    None => Claim::of_answer(key.clone()),
+                };
+                let binding = directory.bind(trace_id, Some(claim)).binding;
                 bound = (binding.key, binding.version);
             }
             let trace = ArrivedTrace::of_moved(trace_id, bound.0, bound.1, moved.spans.len() as u32);

@@ -47,7 +47,7 @@ struct Group {
     spans: u32,
     claim: Option<Claim>,
     links: Vec<TraceId>,
-    /// What its root tells of, where a model SDK wrote that.
+    /// What its root tells of, where a model SDK wrote that, else what its first call goes on from.
     answer: Option<Answer>,
 }
 
@@ -78,6 +78,8 @@ struct Scratch {
     /// The service of the last of them, and its scope.
     service: Name,
     scope: Name,
+    /// Answers that later ones may go on from, each with its group.
+    told: Vec<(u32, Answer)>,
     last_id: LastId,
 }
 
@@ -166,10 +168,17 @@ impl Intake {
             group.add(visit, candidate, &mut scratch.last_id);
             if visit.span.parent_id.is_zero() {
                 let native = call.as_ref().filter(|call| call.native);
-                group.answer = group.answer.or_else(|| native.and_then(Answer::of));
+                group.answer = native.and_then(Answer::of).or(group.answer);
+            }
+            let previous = self.lens.session_keys.previous(visit);
+            if previous != 0 && group.answer.is_none_or(|known| known.end == 0 && visit.span.start < known.start) {
+                group.answer = Some(Answer { id: previous, start: visit.span.start, end: 0 });
             }
         }
         if let Some(call) = call {
+            if call.response_id != 0 && self.lens.session_keys.tells_answer(visit) {
+                scratch.told.extend(Answer::of(&call).map(|answer| (number, answer)));
+            }
             span.call = scratch.calls.len() as u32;
             scratch.calls.push(call);
         }
@@ -179,7 +188,12 @@ impl Intake {
     /// Notes which traces report a response, once there is an SDK whose own traces follow them.
     fn note_answers(&self, scratch: &Scratch) {
         let answers = &self.directory.answers;
-        if scratch.groups.iter().any(|group| group.answer.is_some()) {
+        for (number, answer) in &scratch.told {
+            if let Some(group) = scratch.groups.get(*number as usize) {
+                answers.note(*answer, group.trace_id);
+            }
+        }
+        if scratch.groups.iter().any(|group| group.answer.is_some_and(|answer| answer.end > 0)) {
             answers.want();
         }
         if !answers.are_wanted() {
@@ -299,7 +313,7 @@ impl<'r> Parts<'r> {
 impl Answer {
     /// The response of which the record of a model call tells.
     fn of(call: &Call) -> Option<Self> {
-        let told = call.response_id != 0 && call.operation != Operation::Tool;
+        let told = call.response_id != 0 && call.operation != Operation::Tool && call.end > 0;
         told.then_some(Self { id: call.response_id, start: call.start, end: call.end })
     }
 }
@@ -314,6 +328,7 @@ impl Scratch {
         self.last = None;
         self.calls.clear();
         self.headers.clear();
+        self.told.clear();
     }
 
     fn group_of(&mut self, trace_id: TraceId) -> u32 {

@@ -50,12 +50,13 @@ impl Shard {
         }
         open.finish(&self.bounds, now, &self.site.lens.calls.end.irreversible);
         let verdict = (self.site.outlets.judge)(&open.facts, reason);
+        let dropped = verdict.drop_rule;
         let kept = verdict.keep.then(|| Arc::new(verdict));
         let size = Spans::new(u64::from(open.facts.spans), open.facts.bytes);
         let sequence = open.facts.sequence;
         for (turn, trace) in open.turns.iter().zip(&open.facts.turns) {
             let by_trace = open.facts.key.is_of(trace.trace_id);
-            let judged = JudgedTrace { kept: kept.clone(), version: turn.version, sequence, by_trace };
+            let judged = JudgedTrace { kept: kept.clone(), dropped, version: turn.version, sequence, by_trace };
             let directory = &self.site.directory;
             self.judged.insert(trace.trace_id, judged, |trace, judged| directory.forget(&trace, judged.version));
         }
@@ -114,6 +115,12 @@ impl Shard {
         self.counts.kept += size;
         let verdict = Arc::new(Verdict { reason: Reason::Late, ..Verdict::clone(&verdict) });
         self.keep(None, by_trace, verdict, spans, size.bytes);
+    }
+
+    /// Lets go of spans of a trace that a rule dropped: they go the way of the others.
+    pub(super) fn drop_late(&mut self, spans: &[SpanRef]) {
+        self.counts.dropped += size(spans);
+        self.release(spans, false);
     }
 
     pub(super) fn keep(

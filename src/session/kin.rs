@@ -39,6 +39,7 @@ impl Open {
                 within,
                 parent: u64::from_le_bytes(span.parent_id.0),
                 beneath_a_failure,
+                superseded: self.is_superseded(span),
                 beside: self.facts.turns.get(span.turn as usize).is_some_and(|turn| turn.beside),
             });
             kin.push(own.unwrap_or_default());
@@ -83,7 +84,12 @@ impl Open {
         }
     }
 
-    fn parent_of(&self, span: &SpanRef) -> Option<u32> {
+    /// Whether a span was sent before it was over, and is here as a whole.
+    fn is_superseded(&self, span: &SpanRef) -> bool {
+        span.whole().is_some_and(|whole| self.unfinished.get(span.turn, whole).is_none())
+    }
+
+    pub(super) fn parent_of(&self, span: &SpanRef) -> Option<u32> {
         if span.parent_id.is_zero() { None } else { self.place_of(span.turn, span.parent_id) }
     }
 }

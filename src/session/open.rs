@@ -16,7 +16,7 @@ use crate::genai::vocabulary::OutcomeSource;
 use crate::glob::Glob;
 use crate::intern::Name;
 use crate::otlp::probability::{hash_randomness, trace_randomness};
-use crate::otlp::span::TraceId;
+use crate::otlp::span::{STATUS_ERROR, TraceId};
 use crate::pricing::PriceBook;
 
 /// The waiting times and bounds of sessions, in nanoseconds.
@@ -46,6 +46,8 @@ pub(super) struct Open {
     pub(super) variants: HashTable<u32>,
     /// Parents that have not come, by turn and id.
     pub(super) missing: ById<Waiting>,
+    /// Spans that were sent before they were over and are not here as a whole, by turn and id.
+    pub(super) unfinished: ById<()>,
     /// Of `variants`.
     pub(super) hasher: RandomState,
     /// When its first span arrived, and its last.
@@ -59,6 +61,9 @@ pub(super) struct Open {
     /// Part of its conversation was judged before.
     pub(super) continued: bool,
 }
+
+/// So far up is looked for what stands uppermost in a turn.
+const MAX_WAY_UP: usize = 1024;
 
 /// Children that wait for a parent.
 #[derive(Debug, Default)]
@@ -136,6 +141,7 @@ impl Open {
                 end: 0,
                 error_count: 0,
                 orphans: 0,
+                unfinished: 0,
                 complete: false,
                 predicates: Box::default(),
                 calls: Vec::new(),
@@ -147,6 +153,7 @@ impl Open {
             index: ById::default(),
             variants: HashTable::new(),
             missing: ById::default(),
+            unfinished: ById::default(),
             hasher: RandomState::default(),
             arrived: (0, 0),
             scheduled: Nanos::MAX,
@@ -249,6 +256,8 @@ impl Open {
         let whole = self.turns.iter().enumerate().all(settled) && self.turns.iter().all(due);
         self.facts.orphans =
             self.missing.values().filter(|waiting| waiting.local).map(|waiting| waiting.children).sum();
+        self.facts.unfinished = self.unfinished.values().count() as u32;
+        self.stand_in();
         self.facts.complete = whole && !self.continued && self.facts.orphans == 0;
         let mut all = TurnFacts::default();
         for (turn, open) in self.facts.turns.iter().zip(&mut self.turns) {
@@ -258,9 +267,23 @@ impl Open {
             all.merge(mem::take(&mut open.facts));
         }
         let outcome = all.outcome.map(|(source, _, outcome)| (source, outcome));
-        (self.facts.start, self.facts.end) = (if all.start == u64::MAX { 0 } else { all.start }, all.end);
+        (self.facts.start, self.facts.end) = (if all.start == u64::MAX { all.end } else { all.start }, all.end);
         (self.facts.services, self.facts.error_types) = (all.services.into_vec(), all.error_types.into_vec());
         self.sum_up(outcome, irreversible);
+    }
+
+    /// Notes what stands uppermost in the turns whose root never came.
+    fn stand_in(&mut self) {
+        let without = |(turn, open): (&Turn, &OpenTurn)| turn.root.is_none() && !open.reopened;
+        for at in 0..self.turns.len() {
+            let turn = self.facts.turns.get(at).zip(self.turns.get(at)).filter(|both| without(*both));
+            let Some((start, earliest)) = turn.map(|(turn, _)| turn.earliest) else { continue };
+            // Spans that are each other's ancestors have nothing uppermost: the way up is no longer than there are spans.
+            let up = |span: &SpanRef| self.parent_of(span).and_then(|place| self.spans.get(place as usize));
+            let way = std::iter::successors(self.spans.get(earliest as usize), |span| up(span));
+            let top = way.take(MAX_WAY_UP).last().map(|top| (start, if top.failed { STATUS_ERROR } else { 0 }));
+            self.facts.turns.get_mut(at).into_iter().for_each(|turn| turn.top = top);
+        }
     }
 
     fn sum_up(&mut self, outcome: Option<(OutcomeSource, Name)>, irreversible: &[Glob]) {

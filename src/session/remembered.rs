@@ -21,6 +21,8 @@ pub(super) struct Generations<K, V> {
 pub(super) struct JudgedTrace {
     /// The verdict, when it was to keep.
     pub(super) kept: Option<Arc<Verdict>>,
+    /// A rule with `drop: true` dropped it.
+    pub(super) dropped: bool,
     /// Version of its binding in the directory.
     pub(super) version: u32,
     /// Which burst of its conversation it belonged to.

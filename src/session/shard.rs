@@ -201,6 +201,9 @@ impl Shard {
             if let Some(verdict) = &judged.kept {
                 return self.follow(verdict.clone(), judged.by_trace, batch.spans());
             }
+            if judged.dropped {
+                return self.drop_late(&batch.spans());
+            }
         }
         let binding = self.site.directory.get(&trace.trace_id).filter(|binding| binding.version >= trace.version);
         let binding = binding.unwrap_or_else(|| {

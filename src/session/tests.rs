@@ -29,6 +29,7 @@ mod answers;
 mod identity;
 mod prices;
 mod scattered;
+mod unfinished;
 
 const START: Nanos = 1_000_000 * SECOND;
 
@@ -74,6 +75,7 @@ impl World {
             Verdict {
                 keep,
                 probability: 1.0,
+                drop_rule: session.key.to_string().starts_with("drop"),
                 threshold: 0,
                 randomness: 0,
                 rule: rule.clone(),

@@ -78,7 +78,9 @@ impl OpenTurn {
 impl TurnFacts {
     /// Takes in what a span says.
     pub(super) fn add(&mut self, arrived: &ArrivedSpan) {
-        self.start = self.start.min(arrived.start);
+        if arrived.start > 0 {
+            self.start = self.start.min(arrived.start);
+        }
         self.end = self.end.max(arrived.end).max(arrived.start);
         add_name(&mut self.services, arrived.service);
         add_name(&mut self.error_types, arrived.error_type);

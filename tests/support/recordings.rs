@@ -33,7 +33,7 @@ pub fn all() -> Vec<Scenario> {
             scenarios.push(Scenario { framework, name, label, requests });
         }
     }
-    assert_eq!(scenarios.len(), 256);
+    assert_eq!(scenarios.len(), 415);
     scenarios
 }
 

@@ -109,6 +109,7 @@ fn keep(session: &Session, reason: Reason) -> Verdict {
     Verdict {
         keep: true,
         probability: 1.0,
+        drop_rule: false,
         threshold: 0,
         randomness: session.randomness,
         rule: "(all)".into(),

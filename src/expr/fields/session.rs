@@ -52,6 +52,13 @@ pub const SESSION: &[Field<SessionRead>] = &[
     field("orphans", Type::Int, "{span}", "spans whose parent never came", |session, _| {
         Value::Int(session.orphans.into())
     }),
+    field(
+        "unfinished_spans",
+        Type::Int,
+        "{span}",
+        "spans that were sent before they were over, and whose whole never came",
+        |session, _| Value::Int(session.unfinished.into()),
+    ),
     field("bytes", Type::Int, "By", "bytes of its spans as received", |session, _| {
         Value::Int(session.bytes.try_into().unwrap_or(i64::MAX))
     }),

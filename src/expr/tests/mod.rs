@@ -26,7 +26,7 @@ fn session() -> Session {
     let root = |name: &str, start, status| {
         Some(TurnRoot { span: 0, parent: Default::default(), start, status, name: name.into(), local: true })
     };
-    let turn = |n, root| Turn { trace_id: TraceId([n; 16]), root, earliest: (100, 0), beside: false };
+    let turn = |n, root| Turn { trace_id: TraceId([n; 16]), root, earliest: (100, 0), top: None, beside: false };
     Session {
         key: SessionKey::Trace(TraceId([0xab; 16])),
         sequence: 2,
@@ -40,6 +40,7 @@ fn session() -> Session {
         end: 6_500_000_000,
         error_count: 3,
         orphans: 1,
+        unfinished: 2,
         complete: false,
         predicates: Box::default(),
         calls: Vec::new(),

@@ -5,7 +5,7 @@ use crate::expr::fields::SESSION;
 use crate::flow::SessionId;
 
 /// For each field an expression that is true of [`session`] and one that is not.
-const FIELDS: [(&str, &str, &str); 60] = [
+const FIELDS: [(&str, &str, &str); 61] = [
     ("id", "session.id == 'abababababababababababababababab'", "session.id.startsWith('AB') || session.id == ''"),
     ("sequence", "session.sequence == 2", "session.sequence > 2"),
     ("turns", "session.turns >= 2", "session.turns < 2"),
@@ -19,6 +19,7 @@ const FIELDS: [(&str, &str, &str); 60] = [
     ("error_types", "session.error_types.exists(e, e.contains('Timeout'))", "size(session.error_types) == 2"),
     ("status", "session.status == 'error'", "session.status == 'ok'"),
     ("orphans", "session.orphans == 1", "session.orphans == 0"),
+    ("unfinished_spans", "session.unfinished_spans == 2", "session.unfinished_spans == 0"),
     ("bytes", "session.bytes == 9000", "session.bytes > 9000"),
     ("complete", "session.complete == false", "session.complete"),
     ("llm_calls", "session.llm_calls == 21", "session.llm_calls != 21"),

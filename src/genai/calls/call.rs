@@ -37,7 +37,7 @@ pub struct Call {
     pub attempt: u8,
     /// `start_time_unix_nano`
     pub start: u64,
-    /// `end_time_unix_nano`
+    /// `end_time_unix_nano`; 0 of a span that was sent before it was over.
     pub end: u64,
     /// Tokens, if `has_usage`.
     pub used: Used,

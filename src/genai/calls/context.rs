@@ -19,6 +19,8 @@ pub struct Kin {
     pub beneath_a_failure: bool,
     /// Whether its turn only repeats a call of another turn.
     pub beside: bool,
+    /// Whether it was sent before it was over, and once more when it was.
+    pub superseded: bool,
 }
 
 /// The session around the calls.

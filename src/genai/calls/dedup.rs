@@ -329,7 +329,8 @@ fn agree(outer: &Call, inner: &Call) -> bool {
         let other_arguments = outer.scope == inner.scope && differ(outer.request, inner.request);
         let same_arguments = outer.request != 0 && outer.request == inner.request;
         let same_name = outer.tool == inner.tool && !outer.tool.is_none();
-        return !other_id && (same_arguments || same_name && !other_arguments);
+        let same_id = outer.response_id != 0 && outer.response_id == inner.response_id;
+        return same_id || !other_id && (same_arguments || same_name && !other_arguments);
     }
     let answer = outer.response_id != 0 && outer.response_id == inner.response_id;
     let other_answer = differ(outer.response_id, inner.response_id);

@@ -60,6 +60,9 @@ impl CallReader {
         }
         let mut call = extraction.as_ref().map_or(Call::NOTHING, Call::from);
         (call.start, call.end, call.scope) = (visit.span.start, visit.span.end, scope);
+        if extraction.as_ref().is_some_and(|extraction| extraction.unfinished) {
+            call.end = 0;
+        }
         call.price(priced.as_ref());
         Reading { call: Some(call), outcome }
     }

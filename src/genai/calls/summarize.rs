@@ -13,6 +13,9 @@ use super::tools;
 use crate::genai::vocabulary::{FinishReason, Operation, Outcome, OutcomeSource};
 use crate::pricing::Attodollars;
 
+/// Longer than any turn, in nanoseconds: a year.
+const LONGEST_TURN: u64 = 365 * 24 * 3600 * 1_000_000_000;
+
 /// Decides which of `calls` are billed, and sums them up. `kin` is beside `calls`.
 pub fn summarize(calls: &mut [Call], kin: &[Kin], context: &SessionContext<'_>) -> Sums {
     for (call, kin) in calls.iter_mut().zip(kin) {
@@ -20,10 +23,17 @@ pub fn summarize(calls: &mut [Call], kin: &[Kin], context: &SessionContext<'_>) 
             (call.outcome, call.or_broken) = (Outcome::Broken, false);
         }
     }
+    let later = later_versions(calls, kin);
+    for (call, later) in calls.iter_mut().zip(later) {
+        if later {
+            let Call { span, start, end, scope, .. } = *call;
+            *call = Call { span, start, end, scope, ..Call::NOTHING };
+        }
+    }
     let groups = CallGroups::of(calls, kin);
     groups.bill(calls, kin);
     let once = model_calls(calls, &groups, kin);
-    let mut sums = Sums { names: named(calls), ..Sums::default() };
+    let mut sums = Sums { names: named(calls, &groups, kin), ..Sums::default() };
     count_calls(&once, &mut sums);
     bill_all(calls, &once, &groups, &mut sums);
     time(&once, context, &mut sums);
@@ -37,9 +47,48 @@ pub fn summarize(calls: &mut [Call], kin: &[Kin], context: &SessionContext<'_>) 
 
 // === parts ===
 
-fn named(calls: &[Call]) -> Named {
+/// By call: another version of its span is the truth. That is the one that ended later, then the one that used more.
+fn later_versions(calls: &[Call], kin: &[Kin]) -> Vec<bool> {
+    let mut later: Vec<bool> = kin.iter().map(|kin| kin.superseded).collect();
+    later.resize(calls.len(), false);
+    let mut versions: Vec<(u32, u64, usize)> = (0..).zip(kin).map(|(at, kin)| (kin.turn, kin.id, at)).collect();
+    versions.retain(|(_, id, _)| *id != 0);
+    versions.sort_unstable();
+    for same in versions.chunk_by(|one, next| (one.0, one.1) == (next.0, next.1)).filter(|same| same.len() > 1) {
+        let known = || same.iter().filter_map(|(.., at)| Some((*at, calls.get(*at)?)));
+        let used = |call: &Call| u64::from(call.used.input) + u64::from(call.used.output);
+        let truth = known().max_by(|(_, one), (_, other)| {
+            (one.end, used(one), one.rank()).cmp(&(other.end, used(other), other.rank()))
+        });
+        for (at, _) in known().filter(|(at, _)| truth.is_none_or(|(truth, _)| truth != *at)) {
+            later.get_mut(at).into_iter().for_each(|later| *later = true);
+        }
+    }
+    later
+}
+
+/// By call: its model is named by a call that tells better of the same, or that stands within it.
+fn named_better(calls: &[Call], groups: &CallGroups, kin: &[Kin]) -> Vec<bool> {
+    let mut within = vec![false; calls.len()];
+    let mut billed = vec![false; calls.len()];
+    for (at, call) in calls.iter().enumerate().filter(|(at, call)| call.is_leaf_call() && !groups.is_around(*at)) {
+        if !call.model.is_none() {
+            mark_up(kin.get(at).and_then(|kin| kin.within), kin, &mut within);
+            let named = billed.get_mut(groups.event(at)).filter(|_| call.is_billed());
+            named.into_iter().for_each(|named| *named = true);
+        }
+    }
+    let better = |(at, call): (usize, &Call)| match call.is_leaf_call() && !groups.is_around(at) {
+        true => !call.is_billed() && billed.get(groups.event(at)) == Some(&true),
+        false => within.get(at) == Some(&true),
+    };
+    calls.iter().enumerate().map(better).collect()
+}
+
+fn named(calls: &[Call], groups: &CallGroups, kin: &[Kin]) -> Named {
+    let better = named_better(calls, groups, kin);
     let mut names = Named {
-        models: distinct(calls, |call| call.model),
+        models: distinct_of(calls.iter().zip(better).filter(|(_, better)| !better).map(|(call, _)| call.model)),
         providers: distinct(calls, |call| call.provider),
         regions: distinct(calls, |call| call.region),
         prompts: distinct(calls, |call| call.prompt),
@@ -55,9 +104,13 @@ fn named(calls: &[Call]) -> Named {
 
 /// The distinct names of one kind, at most [`MAX_NAMES`], in the order in which they came.
 fn distinct<N: Copy + Default + PartialEq>(calls: &[Call], name: impl Fn(&Call) -> N) -> Vec<N> {
+    distinct_of(calls.iter().map(name))
+}
+
+fn distinct_of<N: Copy + Default + PartialEq>(all: impl Iterator<Item = N>) -> Vec<N> {
     let (none, mut names) = (N::default(), Vec::new());
     let mut last = none;
-    for name in calls.iter().map(name) {
+    for name in all {
         // Neighbors mostly have the same.
         if name != last && name != none && names.len() < MAX_NAMES && !names.contains(&name) {
             names.push(name);
@@ -143,7 +196,10 @@ fn time(once: &[LogicalCall<'_>], context: &SessionContext<'_>, sums: &mut Sums)
     sums.felt_ttft = vec![f64::NAN; context.turns.len()];
     for call in once {
         let turn = call.turn as usize;
-        let felt = call.first_token.zip(context.turns.get(turn)).map_or(f64::NAN, |((ttft, start), root)| {
+        let root = context.turns.get(turn);
+        // A span without a start has no place in time.
+        let apart = |((_, start), root): &((f64, u64), &u64)| start.abs_diff(**root) < LONGEST_TURN;
+        let felt = call.first_token.zip(root).filter(apart).map_or(f64::NAN, |((ttft, start), root)| {
             let waited = i128::from(start) - i128::from(*root);
             (waited as f64 / 1e9 + ttft).max(0.0)
         });

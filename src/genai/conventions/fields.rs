@@ -84,8 +84,9 @@ fn source(one: &mut Section<'_, '_>) -> Option<Source> {
 }
 
 fn when(mut when: Section<'_, '_>) -> When {
-    let read = When { key: key(&mut when, "key"), path: dotted(&mut when, "path"), is: texts(&mut when, "is") };
-    if when.is_clean() && read.is.is_empty() {
+    let (key, path) = (key(&mut when, "key"), dotted(&mut when, "path"));
+    let read = When { key, path, is: texts(&mut when, "is"), not: texts(&mut when, "not") };
+    if when.is_clean() && read.is.is_empty() && read.not.is_empty() {
         when.problem("is", "names no text, so that the source would never count: must be a list of texts");
     }
     when.finish();

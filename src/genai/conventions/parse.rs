@@ -24,6 +24,7 @@ pub(super) fn table(root: &Node, problems: &mut Problems) -> (Conventions, bool)
     error.finish();
     fields(section.section("fields"), &mut table);
     table.nothing = texts(&mut section, "nothing");
+    table.pending = pending(&mut section);
     operations(section.section("operations"), &mut table);
     let mut reasons = section.section("finish_reasons");
     for reason in FinishReason::NAMED {
@@ -43,6 +44,9 @@ pub(super) fn table(root: &Node, problems: &mut Problems) -> (Conventions, bool)
 fn session(mut section: Section<'_, '_>, table: &mut Conventions) {
     table.ids = ids(&mut section);
     table.resource_ids = keys(&mut section, "resource_id");
+    table.previous_responses = keys(&mut section, "previous_response");
+    table.response_prefixes = texts(&mut section, "response_prefixes");
+    table.inner_scopes = globs(&mut section, "inner_scopes");
     table.tenants = keys(&mut section, "tenant");
     table.environments = keys(&mut section, "environment");
     table.placeholders = texts(&mut section, "placeholders");
@@ -74,6 +78,20 @@ fn ids(session: &mut Section<'_, '_>) -> Vec<IdSource> {
     ids
 }
 
+fn pending(section: &mut Section<'_, '_>) -> Vec<(String, Vec<String>)> {
+    let mut pending = Vec::new();
+    for (index, node) in section.list("unfinished").iter().enumerate() {
+        let mut one = section.of(node, item("unfinished", index));
+        let (key, texts) = (key(&mut one, "key"), texts(&mut one, "is"));
+        if one.is_clean() && (key.is_none() || texts.is_empty()) {
+            one.problem_here("must be {key: ..., is: [...]}");
+        }
+        one.finish();
+        pending.extend(key.map(|key| (key, texts)));
+    }
+    pending
+}
+
 fn operations(mut section: Section<'_, '_>, table: &mut Conventions) {
     let mut kinds = section.section("kinds");
     for kind in Operation::ALL {
@@ -91,6 +109,7 @@ fn operations(mut section: Section<'_, '_>, table: &mut Conventions) {
         }
         one.finish();
     }
+    table.no_calls = globs(&mut section, "no_calls");
     table.pseudo_tools = texts(&mut section, "pseudo_tools");
     section.finish();
 }

@@ -58,6 +58,8 @@ pub struct When {
     pub path: Vec<String>,
     /// The texts of which it must be one.
     pub is: Vec<String>,
+    /// The texts of which it must be none; it need not be there.
+    pub not: Vec<String>,
 }
 
 /// How a number counts time from the start of the span.

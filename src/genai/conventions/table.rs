@@ -17,6 +17,12 @@ pub struct Conventions {
     pub environments: Vec<String>,
     /// `session.placeholders`
     pub placeholders: Vec<String>,
+    /// `session.previous_response`
+    pub previous_responses: Vec<String>,
+    /// `session.response_prefixes`
+    pub response_prefixes: Vec<String>,
+    /// `session.inner_scopes`
+    pub inner_scopes: Vec<Glob>,
     /// `session.end_attributes`
     pub end_attributes: Vec<String>,
     /// `session.end_events`
@@ -29,12 +35,16 @@ pub struct Conventions {
     pub fields: Vec<(Field, Source)>,
     /// `nothing`: texts that stand for nothing.
     pub nothing: Vec<String>,
+    /// `unfinished`: attributes that say that a span stands for one that is not over, and what they say then.
+    pub pending: Vec<(String, Vec<String>)>,
     /// `operations.kinds`
     pub operations: Vec<(Operation, String)>,
     /// `operations.wrappers`
     pub wrappers: Vec<String>,
     /// `operations.span_names`
     pub span_names: Vec<(Glob, Operation)>,
+    /// `operations.no_calls`
+    pub no_calls: Vec<Glob>,
     /// `operations.pseudo_tools`
     pub pseudo_tools: Vec<String>,
     /// `finish_reasons`
@@ -151,6 +161,9 @@ impl Conventions {
     pub(super) fn put_in_front_of(&mut self, other: Self) {
         self.ids.extend(other.ids);
         self.resource_ids.extend(other.resource_ids);
+        self.previous_responses.extend(other.previous_responses);
+        self.response_prefixes.extend(other.response_prefixes);
+        self.inner_scopes.extend(other.inner_scopes);
         self.tenants.extend(other.tenants);
         self.environments.extend(other.environments);
         self.placeholders.extend(other.placeholders);
@@ -165,7 +178,9 @@ impl Conventions {
         self.operations.extend(other.operations);
         self.wrappers.extend(other.wrappers);
         self.span_names.extend(other.span_names);
+        self.no_calls.extend(other.no_calls);
         self.pseudo_tools.extend(other.pseudo_tools);
+        self.pending.extend(other.pending);
         self.finish_reasons.extend(other.finish_reasons);
         self.providers.names.extend(other.providers.names);
         self.providers.suffixes.extend(other.providers.suffixes);

@@ -37,6 +37,8 @@ pub(in crate::genai) struct Extraction<'a, 'v> {
     pub(in crate::genai) failure: Option<&'a str>,
     /// Whether the provider rejected it because of a rate limit.
     pub(in crate::genai) rate_limited: bool,
+    /// Whether it was sent before it was over.
+    pub(in crate::genai) unfinished: bool,
     /// Version of the prompt.
     pub(in crate::genai) prompt_version: Option<PromptVersion<'a>>,
     /// End minus start of the span, nanoseconds.
@@ -96,7 +98,8 @@ impl<'a> Extraction<'a, '_> {
     /// Seconds from the start of the span to the end of an answer that came to its own end.
     pub(in crate::genai) fn ttc(&self) -> Option<f64> {
         self.ending.filter(|ending| ending.outcome.ended())?;
-        let whole = || (self.duration > 0).then(|| self.duration as f64 / 1e9);
+        let duration = self.duration.max(self.values.outlasts);
+        let whole = || (duration > 0).then(|| duration as f64 / 1e9);
         self.values.real(Field::LastToken).or_else(whole)
     }
 

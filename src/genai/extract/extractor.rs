@@ -12,6 +12,7 @@ use super::identity::{Identities, Identity, Spelling};
 use super::outcome::{Ending, Evidence};
 use super::plan::ExtractionPlan;
 use super::tokens::{ReportedTokens, Tokens};
+use super::unfinished::UnfinishedMarks;
 use crate::genai::conventions::{Conventions, Field, Producer};
 use crate::genai::vocabulary::{FinishReason, InputCounts, Operation, Outcome};
 use crate::glob::Glob;
@@ -28,7 +29,9 @@ pub struct FactExtractor {
     error_types: ErrorTypes,
     errors: ErrorMeanings,
     span_names: Vec<(Glob, Operation)>,
+    no_calls: Vec<Glob>,
     pseudo_tools: Vec<String>,
+    unfinished: UnfinishedMarks,
     /// Each with the attribute that its spans have.
     producers: Vec<(Producer, Option<(Slot, String)>)>,
     /// Places of producers whose scopes are whole names, by those; and of all others.
@@ -63,7 +66,9 @@ impl FactExtractor {
             error_types: ErrorTypes::compile(conventions, keys),
             errors: ErrorMeanings::compile(&conventions.errors),
             span_names: conventions.span_names.clone(),
+            no_calls: conventions.no_calls.clone(),
             pseudo_tools: conventions.pseudo_tools.clone(),
+            unfinished: UnfinishedMarks::compile(conventions, keys),
             producers: conventions.producers.iter().map(|it| (it.clone(), attribute(it, keys))).collect(),
         }
     }
@@ -89,10 +94,15 @@ impl FactExtractor {
         let failure = self.failure(visit, operation, values);
         let values = &*values;
         let evidence = self.evidence(visit, operation, producer, failure, values);
-        let ending = operation.is_model_call().then(|| ending(operation, &evidence, producer));
+        let unfinished = self.is_unfinished(visit);
+        let ending = operation.is_model_call().then(|| match unfinished {
+            true => Ending::open(),
+            false => ending(operation, &evidence, producer),
+        });
         let spelling = Spelling::of(values);
         let identity = self.identities.resolve(&spelling);
-        let mut tokens = self.tokens(values, producer, &spelling, &identity);
+        let tokens = || self.tokens(values, producer, &spelling, &identity);
+        let mut tokens = if unfinished { None } else { tokens() };
         if let (Some(tokens), Some(ending), Some(true)) = (&mut tokens, ending, producer.map(|it| it.seeds_usage))
             && ending.outcome.did_not_end()
         {
@@ -115,9 +125,15 @@ impl FactExtractor {
             ending,
             failure,
             rate_limited,
+            unfinished,
             prompt_version,
             duration: visit.span.duration(),
         })
+    }
+
+    /// Whether the span was sent before it was over: it has no end, or says so.
+    fn is_unfinished(&self, visit: &Visit<'_, '_>) -> bool {
+        visit.span.end == 0 || self.unfinished.is(visit)
     }
 
     /// The version of the prompt, be it given or by its instructions.
@@ -167,6 +183,9 @@ impl FactExtractor {
             streaming: self.streaming(producer, operation, values, open, usage),
             failed: failure.is_some(),
             error_says: failure.and_then(|error_type| self.errors.outcome(error_type, visit)),
+            mute: values.flag(Field::Failed) == Some(true)
+                && failure == Some(errors::OTHER)
+                && visit.span.status_message().is_empty(),
             finish: finish.gravest(),
             foreign: finish.has_foreign(),
             began: values.timed || values.has(Field::Began) || seeds && values.has(Field::OutputTokens),
@@ -184,14 +203,20 @@ impl FactExtractor {
             return (Operation::Other, false);
         }
         if let Some(told) = values.operation {
-            return told;
+            let no_call = told.0.is_model_call() && self.no_calls.iter().any(|glob| glob.fits(visit.span.name));
+            return if no_call { (Operation::Other, false) } else { told };
         }
         let by_name = self.span_names.iter().find(|(glob, _)| glob.fits(visit.span.name)).map(|(_, kind)| *kind);
-        let of_a_model = [Field::RequestModel, Field::ResponseModel, Field::InputTokens, Field::OutputTokens];
+        let usage = [Field::InputTokens, Field::OutputTokens];
+        let of_a_model = |values: &FieldValues<'_>| {
+            let named = values.has(Field::RequestModel) || values.has(Field::ResponseModel);
+            // An operation that is not known here and used nothing need not be a call.
+            usage.into_iter().any(|field| values.has(field)) || named && !values.other_operation
+        };
         let kind = match by_name {
             Some(kind) => kind,
             None if values.has(Field::Tool) || values.has(Field::ToolCallId) => Operation::Tool,
-            None if of_a_model.into_iter().any(|field| values.has(field)) => Operation::Llm,
+            None if of_a_model(values) => Operation::Llm,
             None => Operation::Other,
         };
         (kind, kind.is_wrapper())

@@ -22,6 +22,10 @@ pub(in crate::genai) struct FieldValues<'a> {
     found: [Option<FieldValue<'a>>; Field::COUNT],
     /// Whether there is the time of a first token, plausible or not.
     pub(super) timed: bool,
+    /// From the start of the span to its last event, nanoseconds, where the answer went on behind the end of the span.
+    pub(super) outlasts: u64,
+    /// Whether it names an operation that is not known here.
+    pub(super) other_operation: bool,
     /// The kind of operation, if it is known, and whether the span sums up others.
     pub(super) operation: Option<(Operation, bool)>,
     /// The finish reasons of the source that was found.
@@ -58,7 +62,14 @@ impl<'a> FieldValues<'a> {
     #[inline(always)]
     pub(in crate::genai) fn nothing() -> Self {
         let reasons = FinishReasons::default();
-        Self { found: [None; Field::COUNT], timed: false, operation: None, reasons }
+        Self {
+            found: [None; Field::COUNT],
+            timed: false,
+            outlasts: 0,
+            other_operation: false,
+            operation: None,
+            reasons,
+        }
     }
 
     /// Whether the field has a value of that source or of a better one.

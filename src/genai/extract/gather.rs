@@ -20,6 +20,9 @@ enum Input<'f, 'a> {
     Inside(&'f json_scan::Found<'a>),
 }
 
+/// What enumerations put in front of a finish reason, as words are compared.
+const REASON_PREFIXES: [&[u8]; 3] = [b"finishreason", b"stopreason", b"reason"];
+
 /// Longest text that may stand for nothing, in bytes.
 pub(super) const MAX_NOTHING: usize = 64;
 
@@ -60,7 +63,8 @@ impl ExtractionPlan {
             }
         }
         let told = visit.span.event_names.meet(self.event_names);
-        if told && operation.is_model_call() && self.awaits_events(values) {
+        let speaks = operation.is_model_call() || operation == Operation::Tool;
+        if told && speaks && self.awaits_events(values) {
             self.events(visit, values);
         }
     }
@@ -79,10 +83,11 @@ impl ExtractionPlan {
                 return reasons.push(known);
             }
             // `FinishReason.STOP` is how Python writes a member of an enumeration.
-            let text = values::unquoted(text);
+            let text = values::unquoted(text).trim_start_matches('<');
+            let text = text.split_once([':', '>']).map_or(text, |(member, _)| member);
             let text = text.rsplit_once('.').map_or(text, |(_, name)| name);
             if !text.is_empty() {
-                reasons.push(self.finish_reasons.get(text));
+                reasons.push(self.finish_reasons.without(text, &REASON_PREFIXES));
             }
         };
         match value {
@@ -234,8 +239,11 @@ impl ExtractionPlan {
     /// Whether an event would rank before what is there. Of several events the first that comes is as good as any.
     fn awaits_events(&self, values: &FieldValues<'_>) -> bool {
         let of_event = |source: u16| self.events.iter().any(|event| event.source == source);
+        let kind = |one: &SourceRef| self.all.get(usize::from(one.source)).and_then(|(_, source)| source.kind);
+        let own = values.operation.map(|(operation, _)| operation);
         self.events
             .iter()
+            .filter(|one| kind(one).is_none_or(|kind| Some(kind) == own))
             .any(|one| values.get(one.field).is_none_or(|found| found.source > one.source && !of_event(found.source)))
     }
 
@@ -250,8 +258,9 @@ impl ExtractionPlan {
                 Some(slot) => visit.attributes.get(slot).and_then(|value| values::at(value, &when.path)),
                 None => held.at(&when.path, one.when),
             };
-            let text = beside.and_then(|(text, _)| text.as_str());
-            if !text.is_some_and(|text| when.is.iter().any(|one| one == text)) {
+            let text = beside.and_then(|(text, _)| text_of(text));
+            let is_one_of = |texts: &[String]| text.is_some_and(|text| texts.iter().any(|one| one == text));
+            if !when.is.is_empty() && !is_one_of(&when.is) || is_one_of(&when.not) {
                 return;
             }
         }
@@ -271,7 +280,15 @@ impl ExtractionPlan {
                 let duration = visit.span.duration();
                 let seconds = values::seconds(value, unit, visit.span.start, duration).filter(|it| *it > 0.0);
                 values.timed |= *field == Field::FirstToken && seconds.is_some();
-                seconds.filter(|it| *it <= values::longest(duration)).map(AnyValue::Double)
+                let started = visit.span.start > 0;
+                // An event behind the end of its span is of an answer that was still read then.
+                let behind = own_time && seconds.is_some_and(|it| it > values::longest(duration));
+                if behind && *field == Field::FirstToken && started {
+                    let last = visit.span.events().map(|event| event.time.saturating_sub(visit.span.start)).max();
+                    values.outlasts = last.unwrap_or(0);
+                }
+                let fits = |it: &f64| !started && !own_time || behind || *it <= values::longest(duration);
+                seconds.filter(|_| started || source.unit != Unit::Time && !own_time).filter(fits).map(AnyValue::Double)
             }
             (Kind::Text, _) if escaped => None,
             (kind, _) => values::to(kind, value).map(|value| match value {
@@ -288,6 +305,7 @@ impl ExtractionPlan {
     fn note_operation<'a>(&self, value: AnyValue<'a>, values: &mut FieldValues<'a>) -> Option<AnyValue<'a>> {
         let operation = self.operation(value);
         values.operation = operation.or(values.operation);
+        values.other_operation |= operation.is_none();
         operation.map(|_| value)
     }
 

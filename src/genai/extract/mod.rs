@@ -18,6 +18,7 @@ pub mod providers;
 pub mod session_end;
 pub mod session_id;
 pub mod tokens;
+pub mod unfinished;
 
 mod errors;
 pub(in crate::genai) mod extraction;

@@ -24,6 +24,8 @@ pub struct Evidence {
     pub failed: bool,
     /// What the error's type or message means, where it means something.
     pub error_says: Option<Outcome>,
+    /// The error has neither a type nor a message.
+    pub mute: bool,
     /// The finish reason that weighs most.
     pub finish: Option<FinishReason>,
     /// There is a finish reason that is not known here.
@@ -77,6 +79,9 @@ impl Evidence {
         if self.streaming == Some(false) {
             return Ending::of(Outcome::Failed, "not a stream, and it ended with an error");
         }
+        if self.mute && !self.refused {
+            return Ending::of(Outcome::Errored, "an error without type and message: it may be that the client left");
+        }
         if self.began {
             return Ending::of(Outcome::Broken, "an error after the answer had begun");
         }
@@ -110,6 +115,11 @@ impl Evidence {
 // === impl Ending ===
 
 impl<'a> Ending<'a> {
+    /// That of a call that is not over: if it never comes to an end, what failed around it tells that it broke.
+    pub(super) fn open() -> Self {
+        Self { or_broken: true, ..Self::of(Outcome::Unknown, "the span was sent before it was over") }
+    }
+
     /// An ending that the span itself tells.
     pub(super) fn of(outcome: Outcome, why: &'a str) -> Self {
         Self { outcome, why, or_broken: false }

@@ -4,10 +4,13 @@
 use std::borrow::Cow;
 
 use ring::digest;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::errors::ErrorTypes;
 use super::json_scan::{self, Json, unescape};
-use crate::genai::conventions::{Conventions, IdSource};
+use super::values::unquoted;
+use crate::genai::conventions::{Conventions, Field, IdSource, Place, Source};
+use crate::glob::Glob;
 use crate::otlp::event::EventNames;
 use crate::otlp::keys::{Group, KeyTable, Picked, Slot};
 use crate::otlp::value::AnyValue;
@@ -18,10 +21,14 @@ const MAX_ID: usize = 512;
 /// Most bytes of an escape that stands for one: `\u0041`.
 const LONGEST_ESCAPE: usize = 6;
 
+/// Rank of an id that an SDK within the application gave: behind those of all others.
+const RANK_INNER: u16 = RANK_LINK - 1;
 /// Rank of an id that a linked trace gave: behind every span attribute.
-pub const RANK_LINK: u16 = u16::MAX - 3;
+pub const RANK_LINK: u16 = u16::MAX - 4;
 /// Rank of an id that the resource gave.
-pub const RANK_RESOURCE: u16 = u16::MAX - 2;
+pub const RANK_RESOURCE: u16 = u16::MAX - 3;
+/// Rank of a session whose trace told of the answer that this one goes on from.
+pub const RANK_PREVIOUS: u16 = u16::MAX - 2;
 /// Rank of a session whose trace tells of the same answer.
 pub const RANK_ANSWER: u16 = u16::MAX - 1;
 /// Rank of a trace that nothing names.
@@ -35,6 +42,13 @@ pub struct SessionKeys {
     /// Those keys.
     of_ids: Group,
     resource_ids: Vec<Slot>,
+    /// Attributes with the id of the answer to go on from, and with that of the answer that came.
+    previous: Vec<Slot>,
+    answers: Vec<Slot>,
+    /// What ids of answers begin with.
+    answer_prefixes: Vec<String>,
+    /// Scopes whose ids count behind all others.
+    inner: Vec<Glob>,
     tenants: Vec<Slot>,
     environments: Vec<Slot>,
     ends: Vec<Slot>,
@@ -73,6 +87,8 @@ impl SessionKeys {
             error_types: ErrorTypes::compile(conventions, keys),
             service: keys.add("service.name"),
             of_ids: keys.group(),
+            answer_prefixes: conventions.response_prefixes.clone(),
+            inner: conventions.inner_scopes.clone(),
             ..Self::default()
         };
         compiled.longest_nothing = compiled.nothing.iter().map(String::len).max().unwrap_or(0);
@@ -83,10 +99,18 @@ impl SessionKeys {
                 compiled.ids.resize(slot.index() + 1, None);
             }
             if let Some(place @ None) = compiled.ids.get_mut(slot.index()) {
-                *place = Some((rank.min(usize::from(RANK_LINK - 1)) as u16, json.clone().into()));
+                *place = Some((rank.min(usize::from(RANK_INNER - 1)) as u16, json.clone().into()));
             }
         }
         let mut slots = |names: &[String]| names.iter().filter_map(|name| keys.add(name)).collect();
+        compiled.previous = slots(&conventions.previous_responses);
+        let answers =
+            conventions.fields.iter().filter(|(field, source)| *field == Field::ResponseId && source.path.is_empty());
+        let keys_of = |(_, source): &(Field, Source)| match &source.place {
+            Place::Attribute(key) => Some(key.clone()),
+            _ => None,
+        };
+        compiled.answers = slots(&answers.filter_map(keys_of).collect::<Vec<_>>());
         compiled.resource_ids = slots(&conventions.resource_ids);
         compiled.tenants = slots(&conventions.tenants);
         compiled.environments = slots(&conventions.environments);
@@ -106,6 +130,11 @@ impl SessionKeys {
             let id = visit.attributes.get(*slot).and_then(|value| self.id_in(value, json));
             best = id.map(|id| (*rank, id)).or(best);
         }
+        if let Some((rank, _)) = &mut best
+            && self.inner.iter().any(|scope| scope.fits(visit.scope.name))
+        {
+            *rank = RANK_INNER;
+        }
         let from_resource = || {
             let values = self.resource_ids.iter().filter_map(|slot| visit.resource.get(*slot));
             values.filter_map(|value| self.id_in(value, &[])).next().map(|id| (RANK_RESOURCE, id))
@@ -118,6 +147,31 @@ impl SessionKeys {
             tenant: scope(&self.tenants).unwrap_or_default(),
             environment: scope(&self.environments).unwrap_or_default(),
         })
+    }
+
+    /// XXH3 of the id of the answer that the model was asked to go on from; 0 where none is told.
+    pub fn previous(&self, visit: &Visit<'_, '_>) -> u64 {
+        let own = |slot: &Slot| visit.attributes.get(*slot).and_then(AnyValue::as_str).map(str::trim);
+        let told = self.previous.iter().filter_map(own).find(|id| self.is_text_of_id(id));
+        let ids = || {
+            let present = if visit.attributes.may_have(self.of_ids) { visit.attributes.present() } else { &[] };
+            let named = present.iter().filter(|slot| matches!(self.ids.get(slot.index()), Some(Some(_))));
+            named.filter_map(own).find(|id| self.is_answer(id))
+        };
+        told.or_else(ids).map_or(0, |id| xxh3_64(id.as_bytes()))
+    }
+
+    /// Whether the span tells of an answer that a later one may go on from.
+    pub fn tells_answer(&self, visit: &Visit<'_, '_>) -> bool {
+        self.answers.iter().filter_map(|slot| visit.attributes.get(*slot)?.as_str()).any(|id| self.is_answer(id))
+    }
+
+    fn is_answer(&self, id: &str) -> bool {
+        self.answer_prefixes.iter().any(|prefix| id.starts_with(prefix.as_str()))
+    }
+
+    fn is_text_of_id(&self, id: &str) -> bool {
+        !id.is_empty() && id.len() <= MAX_ID && !self.nothing.iter().any(|it| id.eq_ignore_ascii_case(it))
     }
 
     /// Whether the span says that its session is over.
@@ -162,7 +216,8 @@ impl SessionKeys {
 
     fn id_of<'a>(&self, value: AnyValue<'a>) -> Option<Cow<'a, str>> {
         let id = match value {
-            AnyValue::Str(text) => Cow::Borrowed(text.trim()),
+            // Langfuse writes metadata as JSON: a text has quotes around it.
+            AnyValue::Str(text) => Cow::Borrowed(unquoted(text)),
             AnyValue::Int(number) => Cow::Owned(number.to_string()),
             _ => return None,
         };
@@ -188,7 +243,7 @@ impl SessionKeys {
     fn names_something(&self, id: &str) -> bool {
         let placeholder =
             || id.len() <= self.longest_nothing && self.nothing.iter().any(|it| id.eq_ignore_ascii_case(it));
-        !id.is_empty() && id.len() <= MAX_ID && !placeholder()
+        !id.is_empty() && id.len() <= MAX_ID && !placeholder() && !self.is_answer(id)
     }
 }
 

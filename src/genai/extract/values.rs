@@ -8,7 +8,8 @@ use crate::otlp::value::AnyValue;
 /// A time may be so much longer than its span: clocks differ.
 const LONGER: f64 = 1.05;
 /// A number of seconds that is so many times as long as its span at least, and no less than that, is one of milliseconds:
-/// what is a little too long is a clock's fault, and no answer comes within 10 ms.
+/// what is a little too long is a clock's fault, and no answer comes within 10 ms. So it is with those and microseconds, and
+/// with these and nanoseconds.
 const MILLISECONDS: (f64, f64) = (2.0, 10.0);
 
 /// The value at `path` inside of `value`, and whether it is a text with its JSON escapes still in it.
@@ -59,7 +60,12 @@ pub(super) fn seconds(value: AnyValue<'_>, unit: Unit, start: u64, duration: u64
         },
         Unit::Seconds => {
             let (longer, least) = MILLISECONDS;
-            real(value).map(|number| if number >= least && number > whole * longer { number / 1e3 } else { number })
+            let too_long = |number: &f64| *number >= least && *number > whole * longer;
+            // Milliseconds, then microseconds, then nanoseconds: the first that fits.
+            let mut units = std::iter::successors(real(value), |number| Some(number / 1e3)).take(4);
+            let first = units.next()?;
+            let fits = units.find(|number| !too_long(number));
+            Some(if too_long(&first) { fits.unwrap_or(first) } else { first })
         }
     }
 }
@@ -217,6 +223,8 @@ mod tests {
         let read = |value, unit| seconds(value, unit, start, second).map(|it| (it * 1e6).round() / 1e6);
         assert_eq!(read(AnyValue::Double(0.25), Unit::Seconds), Some(0.25));
         assert_eq!(read(AnyValue::Double(250.0), Unit::Seconds), Some(0.25));
+        assert_eq!(read(AnyValue::Int(250_000), Unit::Seconds), Some(0.25));
+        assert_eq!(read(AnyValue::Int(250_000_000), Unit::Seconds), Some(0.25));
         assert_eq!(read(AnyValue::Str("250.5"), Unit::Milliseconds), Some(0.2505));
         let time = AnyValue::Str("\"2026-11-21T03:05:45.823482Z\"");
         assert_eq!(read(time, Unit::Time), Some(0.823482));

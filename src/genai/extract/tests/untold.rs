@@ -33,7 +33,7 @@ fn a_finish_reason_that_is_not_known_is_one_all_the_same() {
         let stream = ("gen_ai.request.stream", Value::BoolValue(true));
         call("pydantic-ai", "openai", &[stream, ("gen_ai.response.finish_reasons", list(&[word]))])
     };
-    reasons("compaction").read(|facts| {
+    reasons("ran_dry").read(|facts| {
         assert_eq!((outcome(facts), output(facts)), (Outcome::Unknown, Some(500)));
         assert_eq!(facts.ending.unwrap().why, "it has a finish reason that is not known here");
     });
