@@ -16,6 +16,7 @@ impl<'a> Charge<'a> {
         let tokens = self.tokens.as_ref().map(disjoint);
         Usage {
             provider: self.provider,
+            vendor: self.vendor,
             server_address: self.server,
             response_model,
             request_model,
@@ -69,6 +70,9 @@ fn price_call<'b>(book: &'b PriceBook, charge: &Charge<'_>) -> Priced<'b> {
                 priced.status = Status::Partial;
                 priced.assumptions = priced.assumptions.and(unknown);
             }
+            if charge.tokens.is_some_and(|tokens| tokens.lifetime_assumed) {
+                priced.assumptions = priced.assumptions.and(Assumptions::CACHE_LIFETIME);
+            }
             priced
         }
         Status::SelfHosted | Status::InvalidUsage | Status::Reported => priced,
@@ -98,17 +102,20 @@ fn disjoint(tokens: &tokens::Tokens) -> Option<Tokens> {
         output_audio: of_output(tokens.audio_output),
         input_image: of_input(tokens.image_input),
         output_image: of_output(tokens.image_output),
+        cache_read_audio: tokens.audio_cache_read,
+        cache_read_image: tokens.image_cache_read,
     };
     Tokens::from_inclusive(&counts).filter(|_| !tokens.contradictory)
 }
 
 /// What the span should tell and does not. Only language models have an output.
-fn unknown(charge: &Charge<'_>) -> [Option<Assumptions>; 2] {
-    let Some(tokens) = charge.tokens else { return [None, None] };
+fn unknown(charge: &Charge<'_>) -> [Option<Assumptions>; 3] {
+    let Some(tokens) = charge.tokens else { return [None; 3] };
     let output = charge.operation == Operation::Llm && tokens.output_visible.is_none();
     [
         tokens.input_uncached.is_none().then_some(Assumptions::INPUT_UNKNOWN),
         output.then_some(Assumptions::OUTPUT_UNKNOWN),
+        tokens.incomplete.then_some(Assumptions::COUNTS_INCOMPLETE),
     ]
 }
 
