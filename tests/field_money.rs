@@ -275,6 +275,19 @@ fn a_cost_in_another_currency_is_not_told() {
 }
 
 #[test]
+fn of_a_cache_write_with_one_part_told_the_other_is_the_rest() {
+    let cost = |more: &[(&str, Value)]| {
+        let told = [("gen_ai.usage.cache_creation.input_tokens", json!(900))];
+        let attributes = chat("anthropic", "claude-sonnet-4-5", &[&told, more].concat());
+        dollars(&session_of("a", &[], "chat", &attributes)["cost_usd"])
+    };
+    // 100 at $3, 900 at $3.75, of which 600 at $6, and 100 at $15 a million.
+    assert_eq!(cost(&[]), "0.005175");
+    assert_eq!(cost(&[("gen_ai.usage.cache_creation.ephemeral_1h_input_tokens", json!(600))]), "0.006525");
+    assert_eq!(cost(&[("gen_ai.usage.cache_creation.ephemeral_5m_input_tokens", json!(300))]), "0.006525");
+}
+
+#[test]
 fn what_claude_code_writes_to_a_cache_lasts_an_hour_but_for_sub_agents() {
     let cost = |more: &[(&str, Value)]| {
         let mut attributes = vec![

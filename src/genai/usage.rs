@@ -207,6 +207,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_cost_had_to_assume_is_named() {
+        let base = used(Some(1000), Some(100)).unwrap();
+        let said = |tokens| said(&facts("m", Some(tokens), None));
+        let incomplete = tokens::Tokens { incomplete: true, ..base };
+        assert_eq!(said(incomplete), (Status::Partial, "0.002".into(), vec!["counts_incomplete"]));
+        // There is a price for sound that goes in, and none for what comes out.
+        let sound = tokens::Tokens { audio_output: 50, ..base };
+        assert_eq!(said(sound), (Status::Partial, "0.002".into(), vec!["priced_as_text"]));
+        let lifetime = tokens::Tokens { lifetime_assumed: true, ..base };
+        assert_eq!(said(lifetime), (Status::Ok, "0.002".into(), vec!["cache_lifetime_assumed"]));
+        // What of the sound came from a cache is not priced as sound once more.
+        let cached = tokens::Tokens { cache_read: 100, audio_input: 150, audio_cache_read: 100, ..base };
+        assert_eq!(said(cached).1, "0.00696");
+    }
+
+    #[test]
     fn a_cost_that_is_told_counts_only_where_no_book_has_a_price() {
         let told = |cost: &str| (Status::Reported, cost.to_owned(), vec![]);
         assert_eq!(said(&facts("m", used(Some(1000), Some(100)), Some(7.0))).1, "0.002");

@@ -289,7 +289,13 @@ impl FactExtractor {
         let said = keys.into_iter().filter_map(source).map(|it| it.input).find(|it| *it != InputCounts::Untold);
         let provider = || self.identities.texts(identity, spelling).provider;
         let excludes = |names: &[String]| names.iter().any(|name| name == "all" || name == provider());
-        let split = (values.count(Field::CacheWrite5m), values.count(Field::CacheWrite1h));
+        let written = values.count(Field::CacheWrite);
+        let split = match (values.count(Field::CacheWrite5m), values.count(Field::CacheWrite1h)) {
+            // Of a whole with one part the other is the rest.
+            (None, Some(long)) => (written.and_then(|all| all.checked_sub(long)), Some(long)),
+            (Some(short), None) => (Some(short), written.and_then(|all| all.checked_sub(short))),
+            both => both,
+        };
         let reasoning = values.count(Field::ReasoningTokens);
         let outgrown = identity.has_reasoning_beside && reasoning > values.count(Field::OutputTokens);
         let count = |field| values.count(field);
@@ -306,7 +312,7 @@ impl FactExtractor {
             output: count(Field::OutputTokens).or_else(|| output_parts.sum()),
             total: count(Field::TotalTokens),
             cache_read: count(Field::CacheRead).or_else(|| read_parts.sum()).unwrap_or(0),
-            cache_write: count(Field::CacheWrite),
+            cache_write: written,
             cache_write_split: (split != (None, None)).then(|| (split.0.unwrap_or(0), split.1.unwrap_or(0))),
             reasoning: reasoning.unwrap_or(0),
             reasoning_beside: source(Field::ReasoningTokens).is_some_and(|it| it.beside) || outgrown,

@@ -151,17 +151,17 @@ impl NameResolver {
             cuts.filter(|(_, suffix)| self.suffixes.get(suffix.trim_start_matches('.')).is_some())
                 .find_map(|(name, _)| named(name))
         };
-        named(raw).or_else(before_suffix).or_else(|| self.by_letters(raw)).map(|name| &**name)
+        named(raw).or_else(before_suffix).map(|name| &**name).or_else(|| self.by_letters(raw))
     }
 
     /// The canonical name of a provider that is spelled otherwise: `Google AI Studio` for `google_ai_studio`, and as in the
     /// names of classes, `ChatMistralAI` and `CohereChatGenerator`.
-    fn by_letters(&self, raw: &str) -> Option<&Box<str>> {
+    fn by_letters(&self, raw: &str) -> Option<&str> {
         let letters = folded(raw);
         let without = CLASS_ENDS.iter().find_map(|end| letters.strip_suffix(end)).unwrap_or(&letters);
         let without = without.strip_prefix("chat").unwrap_or(without);
         let places = [letters.as_str(), without].into_iter().filter(|name| !name.is_empty());
-        places.filter_map(|name| self.folded.get(name)).find_map(|place| self.canonical.get(place))
+        places.filter_map(|name| self.folded.get(name)).find_map(|place| self.canonical.get(place)).map(|name| &**name)
     }
 }
 
