@@ -251,8 +251,22 @@ fn a_provider_that_nobody_knows_is_no_worse_than_none() {
     for provider in ["googleai", "Google AI Studio", "google_genai", "corp-llm-hub"] {
         assert_eq!(told(provider, "gemini-2.5-flash"), ("ok".into(), "0.00055".into()), "{provider}");
     }
+    // Nor does it tell less of how the cached tokens are counted: 1000 at $3, 400 at $0.3, 100 at $15 a million.
+    let cached = chat("corp-llm-hub", "claude-sonnet-4-5", &[("gen_ai.usage.cache_read_input_tokens", json!(400))]);
+    assert_eq!(dollars(&session_of("a", &[], "chat", &cached)["cost_usd"]), "0.00462");
     // Who resells it takes what he likes.
     assert_eq!(told("siliconflow", "gpt-4o").0, "unknown_model");
+}
+
+#[test]
+fn what_a_host_that_nobody_knows_serves_is_not_openais() {
+    let told = |model: &str| {
+        let at = [("server.address", json!("vllm.example.com"))];
+        let session = session_of("a", &[], "chat", &chat("openai", model, &at));
+        (session["providers"].clone(), spans(&session)[0]["cost_status"].clone())
+    };
+    assert_eq!(told("gpt-4o"), (json!(["openai"]), json!("ok")));
+    assert_eq!(told("Qwen/Qwen3-32B"), (json!([]), json!("unknown_model")));
 }
 
 #[test]

@@ -287,7 +287,11 @@ impl FactExtractor {
         let source = |field| values.get(field).and_then(|found| self.plan.source(found));
         let keys = [Field::InputTokens, Field::CacheRead, Field::CacheWrite];
         let said = keys.into_iter().filter_map(source).map(|it| it.input).find(|it| *it != InputCounts::Untold);
-        let provider = || self.identities.texts(identity, spelling).provider;
+        // A name that nobody knows tells no more of how its tokens are counted than none.
+        let provider = || {
+            let texts = self.identities.texts(identity, spelling);
+            if texts.vendor.is_empty() { texts.provider } else { texts.vendor }
+        };
         let excludes = |names: &[String]| names.iter().any(|name| name == "all" || name == provider());
         let written = values.count(Field::CacheWrite);
         let split = match (values.count(Field::CacheWrite5m), values.count(Field::CacheWrite1h)) {

@@ -141,7 +141,7 @@ impl Identities {
             bare_model: Name::new(Kind::Model, bare(model)),
             bare_request_model: Name::new(Kind::Model, bare(request_model)),
             region: Name::new(Kind::Region, region),
-            excludes_cached: self.resolver.excludes_cached(provider),
+            excludes_cached: self.resolver.excludes_cached(if vendor.is_empty() { provider } else { vendor }),
             has_reasoning_beside: self.resolver.has_reasoning_beside(provider, model),
             key,
         }

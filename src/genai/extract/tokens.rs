@@ -107,7 +107,8 @@ impl ReportedTokens {
     /// The buckets; `None` when nothing was used or told.
     pub fn normalise(self) -> Option<Tokens> {
         let split = self.cache_write_split.map(|(short, long)| short.saturating_add(long));
-        let written = self.cache_write.or(split).unwrap_or(0);
+        // Some tell as a whole what the parts leave.
+        let written = self.cache_write.max(split).unwrap_or(0);
         let long = match (self.cache_write_split, split) {
             (Some((_, long)), Some(sum)) if sum == written => long,
             _ => 0,
@@ -334,6 +335,8 @@ mod tests {
         let base = told(1000, 50, 0, 100);
         assert_eq!(write(ReportedTokens { cache_write_split: Some((30, 70)), ..base }), (30, 70));
         assert_eq!(write(ReportedTokens { cache_write_split: Some((30, 60)), ..base }), (100, 0));
+        let rest = ReportedTokens { cache_write: Some(0), cache_write_split: Some((30, 60)), ..base };
+        assert_eq!(write(rest), (30, 60));
         assert_eq!(write(ReportedTokens { cache_write: None, cache_write_split: Some((30, 60)), ..base }), (30, 60));
     }
 
