@@ -71,7 +71,7 @@ impl Stage {
         let kept = Arc::new(Mutex::new(Vec::new()));
         let directory = Arc::new(Directory::new(SHARDS as u16));
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..SHARDS).map(|_| unbounded()).unzip();
-        let mail = Mail::new(senders);
+        let mail = Mail::new(senders, Arc::default());
         let (ledger, outlets) = (Ledger::new(SHARDS, []), Arc::new(keeping_all(kept.clone())));
         let site = |id: usize| Site {
             id: id as u16,

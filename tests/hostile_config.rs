@@ -107,15 +107,15 @@ fn a_table_of_conventions_that_says_nothing_is_refused_and_one_that_leaves_much_
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), text.lines().count()), (Some(0), 1), "{text}");
     let says = format!(
-        "0.yaml:2:16: sessions.conventions: warning: {path:?} has no source of 43 of 45 fields (operation, tool_call_id, \
-         tool_arguments, provider, request_model, response_model, input_tokens, output_tokens and 35 more), no \
+        "0.yaml:2:16: sessions.conventions: warning: {path:?} has no source of 49 of 51 fields (operation, tool_call_id, \
+         tool_arguments, provider, request_model, response_model, input_tokens, output_tokens and 41 more), no \
          operations.kinds, no finish_reasons, no providers.names, no producers: that is not read of any span; with \
          extends: default the embedded table stands behind it"
     );
     assert!(text.trim_end().ends_with(&says), "{text}");
     // At the start it is told before anything is opened.
     let started = String::from_utf8(tailsieve(&["run"], &[&config], &[]).stderr).unwrap();
-    assert_eq!(started.matches("no source of 43 of 45 fields").count(), 1, "{started}");
+    assert_eq!(started.matches("no source of 49 of 51 fields").count(), 1, "{started}");
     std::fs::write(&path, "extends: default\nfields: {tool: [my.tool]}\n").unwrap();
     for command in ["check", "run"] {
         let text = String::from_utf8(tailsieve(&[command], &[&config], &[]).stderr).unwrap();

@@ -258,7 +258,8 @@ fn counts_that_contradict_each_other_have_no_cost_on_spans_either() {
     let of_spans = inspected(&[], &calls);
     assert_eq!(of_spans, told(&[], &calls));
     let said: Vec<_> = of_spans.iter().map(|[status, cost, _]| (status.as_str().unwrap(), cost.is_null())).collect();
-    assert_eq!(said, [("invalid_usage", true), ("ok", false), ("invalid_usage", true), ("ok", false)]);
+    // The book has no price for its sound.
+    assert_eq!(said, [("invalid_usage", true), ("ok", false), ("invalid_usage", true), ("partial", false)]);
 }
 
 #[test]
@@ -268,7 +269,8 @@ fn a_bad_line_is_named_and_the_others_are_priced() {
         "{{\"id\": 1, \"provider\": \"openai\", \"model\": \"gpt-4o\", \"usage\": {{\"input\": -3}}}}\nnonsense\n\n{long}\n\
          {{\"id\": 5, \"provider\": \"openai\", \"model\": \"gpt-4o\"}}\n{{\"id\": 6}}\n\
          {{\"id\": 7, \"model\": \"gpt-4o\", \"usage\": {{\"inputs\": 3}}}}\n\
-         {{\"id\": 8, \"model\": \"gpt-4o\", \"timestamp\": \"today\"}}\n[]"
+         {{\"id\": 8, \"model\": \"gpt-4o\", \"timestamp\": \"today\"}}\n[]\n\
+         {{\"id\": 10, \"model\": \"gpt-4o\", \"context\": {{\"haste\": \"fast\"}}}}"
     );
     let output = price(&[], &input);
     assert_eq!(output.status.code(), Some(1));
@@ -281,6 +283,7 @@ fn a_bad_line_is_named_and_the_others_are_priced() {
         "line 7: usage.inputs is unknown",
         "line 8: timestamp is no moment",
         "line 9: is no JSON object",
+        "line 10: context.haste is unknown",
     ];
     assert_eq!(complaints.lines().count(), begin.len(), "{complaints}");
     for (line, begin) in complaints.lines().zip(begin) {
@@ -289,9 +292,36 @@ fn a_bad_line_is_named_and_the_others_are_priced() {
     let answers = lines(std::str::from_utf8(&output.stdout).unwrap());
     let statuses: Vec<&str> = answers.iter().map(|it| it["status"].as_str().unwrap()).collect();
     let bad = "bad_record";
-    assert_eq!(statuses, [bad, bad, bad, "no_usage", bad, bad, bad, bad]);
+    assert_eq!(statuses, [bad, bad, bad, "no_usage", bad, bad, bad, bad, bad]);
     assert!(answers.iter().all(|answer| answer["usd"].is_null()));
     assert_eq!(answers[0]["id"], 1);
+}
+
+#[test]
+fn anthropics_fast_mode_is_told_by_the_tier_or_by_the_speed() {
+    let record = |more: Value| {
+        let mut record =
+            json!({"provider": "anthropic", "model": "claude-opus-4-8", "usage": {"input": 1000, "output": 100}});
+        record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = priced(&[], &record.to_string()).remove(0);
+        (answer["usd"].clone(), answer["status"].clone())
+    };
+    let standard = record(json!({}));
+    let fast = record(json!({"context": {"speed": "fast"}}));
+    assert_eq!(fast, record(json!({"service_tier": "fast"})));
+    assert_eq!(fast, record(json!({"service_tier": "standard", "context": {"speed": "fast"}})));
+    assert_eq!(standard, record(json!({"context": {"speed": "standard"}})));
+    assert_ne!(standard.0, fast.0);
+    assert_eq!((&standard.1, &fast.1), (&json!("ok"), &json!("ok")));
+    // The host tells who is paid.
+    let of = |more: Value| {
+        let mut record =
+            json!({"provider": "openai", "model": "deepseek-chat", "usage": {"input": 1000, "output": 100}});
+        record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        priced(&[], &record.to_string()).remove(0)["status"].clone()
+    };
+    assert_eq!(of(json!({"server_address": "api.deepseek.com"})), "ok");
+    assert_eq!(of(json!({})), "unknown_model");
 }
 
 #[test]

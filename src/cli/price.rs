@@ -18,13 +18,17 @@ use crate::pricing::{Inclusive, PriceBook, Priced, SNAPSHOT_DATE, Tokens, Usage,
 /// {"id": "a", "provider": "openai", "model": "gpt-5", "usage": {"input": 1200, "output": 300, "cache_read": 1000},
 /// "service_tier": "flex", "timestamp": "2026-11-20T12:00:00Z", "context": {"data_residency": "eu"}}
 ///
+/// `server_address` is the host that was called: where it is known whose it is, it tells the provider.
+///
 /// `usage` counts tokens as the GenAI conventions do: `input` includes `cache_read`, `cache_write` (of which
-/// `cache_write_1h` are kept for an hour), `audio_input` and `image_input`; `output` includes `reasoning`, `audio_output`
+/// `cache_write_1h` are kept for an hour), `audio_input` and `image_input` (of which `audio_cache_read` and
+/// `image_cache_read` came from a cache); `output` includes `reasoning`, `audio_output`
 /// and `image_output`. Besides, `web_searches` and `rerank_queries`. Without `usage` the status is no_usage. `model` is the
 /// model of the response; `request_model` is tried after it. Providers and models may be named as on spans: by any name that
 /// the conventions have for a provider, and where none is named the model may tell it, as openai/gpt-4o does. Without
 /// `timestamp` the prices are those of the snapshots' date. `context` tells one of data_residency, vertex_location,
-/// inference_geo and region.
+/// inference_geo and region, and Anthropic's `speed`, where `service_tier` tells no other tier. A record with any other key in `usage` or `context` is
+/// a bad one; other keys of a record are notes of your own.
 ///
 /// For each record one line is written, in the order of the records: {"id", "usd" (an exact decimal in a string, or null),
 /// "status", "source", "price_key", "match"}, and "assumptions" where something had to be assumed. The status is ok,
@@ -43,10 +47,12 @@ pub(super) struct Args {
 
 /// Longest line, in bytes.
 const MAX_LINE: usize = 1 << 20;
+/// Key of a context that tells Anthropic's `speed`: its fast mode is a tier with prices of its own.
+const SPEED: &str = "speed";
 /// Keys of a context that tell a region.
 const REGIONS: [&str; 4] = ["data_residency", "vertex_location", "inference_geo", "region"];
 /// What a usage counts.
-const COUNTS: [&str; 12] = [
+const COUNTS: [&str; 14] = [
     "input",
     "output",
     "cache_read",
@@ -57,6 +63,8 @@ const COUNTS: [&str; 12] = [
     "audio_output",
     "image_input",
     "image_output",
+    "audio_cache_read",
+    "image_cache_read",
     "web_searches",
     "rerank_queries",
 ];
@@ -133,13 +141,18 @@ fn price_line(book: &PriceBook, names: &NameResolver, line: &[u8]) -> Result<Str
     let at = at.ok_or_else(|| bad("timestamp is no moment as in 2026-11-20T12:00:00Z".into()))?;
     let (response_model, request_model) = (text("model")?, text("request_model")?);
     let either = if request_model.is_empty() { response_model } else { request_model };
+    let (server_address, context) = (text("server_address")?, Context::of(&record).map_err(bad)?);
+    let provider = names.provider_at(text("provider")?.trim(), either, server_address);
+    let tier = text("service_tier")?;
     let mut usage = Usage {
-        provider: names.provider(text("provider")?.trim(), either),
-        server_address: text("server_address")?,
+        provider,
+        vendor: names.vendor(provider, either),
+        server_address,
         response_model,
         request_model,
-        service_tier: text("service_tier")?,
-        region: region(&record).map_err(bad)?,
+        // Fast answers are of the standard tier otherwise.
+        service_tier: if matches!(tier, "" | "standard") && !context.speed.is_empty() { context.speed } else { tier },
+        region: context.region,
         at,
         ..Usage::default()
     };
@@ -156,9 +169,7 @@ fn price_line(book: &PriceBook, names: &NameResolver, line: &[u8]) -> Result<Str
 /// Reads what was used.
 fn count(counts: &Value, usage: &mut Usage<'_>) -> Result<(), String> {
     let Value::Object(counts) = counts else { return Err("usage is no object".into()) };
-    if let Some(unknown) = counts.keys().find(|key| !COUNTS.contains(&key.as_str())) {
-        return Err(format!("usage.{unknown:.40} is unknown, known are {}", COUNTS.join(", ")));
-    }
+    known("usage.", counts, &COUNTS)?;
     let of = |key: &str| match counts.get(key) {
         None | Some(Value::Null) => Ok(0),
         Some(count) => count.as_u64().ok_or_else(|| format!("usage.{key} is no whole number of tokens")),
@@ -174,6 +185,8 @@ fn count(counts: &Value, usage: &mut Usage<'_>) -> Result<(), String> {
         output_audio: of("audio_output")?,
         input_image: of("image_input")?,
         output_image: of("image_output")?,
+        cache_read_audio: of("audio_cache_read")?,
+        cache_read_image: of("image_cache_read")?,
     };
     usage.web_searches = of("web_searches")?;
     usage.rerank_queries = of("rerank_queries")?;
@@ -185,19 +198,38 @@ fn count(counts: &Value, usage: &mut Usage<'_>) -> Result<(), String> {
     Ok(())
 }
 
-fn region(record: &Map<String, Value>) -> Result<&str, String> {
-    let context = match record.get("context") {
-        None | Some(Value::Null) => return Ok(""),
-        Some(Value::Object(context)) => context,
-        Some(_) => return Err("context is no object".into()),
-    };
-    for key in REGIONS {
-        match text(context, key)? {
-            "" => {}
-            region => return Ok(region),
+/// What else decides over the price of a call.
+#[derive(Clone, Copy, Debug, Default)]
+struct Context<'r> {
+    region: &'r str,
+    speed: &'r str,
+}
+
+// === impl Context ===
+
+impl<'r> Context<'r> {
+    fn of(record: &'r Map<String, Value>) -> Result<Self, String> {
+        let context = match record.get("context") {
+            None | Some(Value::Null) => return Ok(Self::default()),
+            Some(Value::Object(context)) => context,
+            Some(_) => return Err("context is no object".into()),
+        };
+        known("context.", context, &[&REGIONS[..], &[SPEED]].concat())?;
+        let mut told = Self { region: "", speed: text(context, SPEED)? };
+        for key in REGIONS {
+            let region = text(context, key)?;
+            told.region = if told.region.is_empty() { region } else { told.region };
         }
+        Ok(told)
     }
-    Ok("")
+}
+
+/// Checks that an object has no key that means nothing.
+fn known(within: &str, object: &Map<String, Value>, keys: &[&str]) -> Result<(), String> {
+    match object.keys().find(|key| !keys.contains(&key.as_str())) {
+        Some(unknown) => Err(format!("{within}{unknown:.40} is unknown, known are {}", keys.join(", "))),
+        None => Ok(()),
+    }
 }
 
 fn text<'a>(object: &'a Map<String, Value>, key: &'static str) -> Result<&'a str, String> {

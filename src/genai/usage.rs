@@ -16,6 +16,7 @@ impl<'a> Charge<'a> {
         let tokens = self.tokens.as_ref().map(disjoint);
         Usage {
             provider: self.provider,
+            vendor: self.vendor,
             server_address: self.server,
             response_model,
             request_model,
@@ -69,6 +70,9 @@ fn price_call<'b>(book: &'b PriceBook, charge: &Charge<'_>) -> Priced<'b> {
                 priced.status = Status::Partial;
                 priced.assumptions = priced.assumptions.and(unknown);
             }
+            if charge.tokens.is_some_and(|tokens| tokens.lifetime_assumed) {
+                priced.assumptions = priced.assumptions.and(Assumptions::CACHE_LIFETIME);
+            }
             priced
         }
         Status::SelfHosted | Status::InvalidUsage | Status::Reported => priced,
@@ -98,17 +102,20 @@ fn disjoint(tokens: &tokens::Tokens) -> Option<Tokens> {
         output_audio: of_output(tokens.audio_output),
         input_image: of_input(tokens.image_input),
         output_image: of_output(tokens.image_output),
+        cache_read_audio: tokens.audio_cache_read,
+        cache_read_image: tokens.image_cache_read,
     };
     Tokens::from_inclusive(&counts).filter(|_| !tokens.contradictory)
 }
 
 /// What the span should tell and does not. Only language models have an output.
-fn unknown(charge: &Charge<'_>) -> [Option<Assumptions>; 2] {
-    let Some(tokens) = charge.tokens else { return [None, None] };
+fn unknown(charge: &Charge<'_>) -> [Option<Assumptions>; 3] {
+    let Some(tokens) = charge.tokens else { return [None; 3] };
     let output = charge.operation == Operation::Llm && tokens.output_visible.is_none();
     [
         tokens.input_uncached.is_none().then_some(Assumptions::INPUT_UNKNOWN),
         output.then_some(Assumptions::OUTPUT_UNKNOWN),
+        tokens.incomplete.then_some(Assumptions::COUNTS_INCOMPLETE),
     ]
 }
 
@@ -197,6 +204,22 @@ mod tests {
         let embedding = SpanFacts { operation: Operation::Embedding, ..facts("e", used(Some(1000), None), None) };
         assert_eq!(said(&embedding), (Status::Ok, "0.001".into(), vec![]));
         assert_eq!(said(&facts("m", None, None)), (Status::NoUsage, String::new(), vec![]));
+    }
+
+    #[test]
+    fn what_a_cost_had_to_assume_is_named() {
+        let base = used(Some(1000), Some(100)).unwrap();
+        let said = |tokens| said(&facts("m", Some(tokens), None));
+        let incomplete = tokens::Tokens { incomplete: true, ..base };
+        assert_eq!(said(incomplete), (Status::Partial, "0.002".into(), vec!["counts_incomplete"]));
+        // There is a price for sound that goes in, and none for what comes out.
+        let sound = tokens::Tokens { audio_output: 50, ..base };
+        assert_eq!(said(sound), (Status::Partial, "0.002".into(), vec!["priced_as_text"]));
+        let lifetime = tokens::Tokens { lifetime_assumed: true, ..base };
+        assert_eq!(said(lifetime), (Status::Ok, "0.002".into(), vec!["cache_lifetime_assumed"]));
+        // What of the sound came from a cache is not priced as sound once more.
+        let cached = tokens::Tokens { cache_read: 100, audio_input: 150, audio_cache_read: 100, ..base };
+        assert_eq!(said(cached).1, "0.00696");
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod overrides;
 mod prices;
 mod providers;
 mod remembered;
+mod servers;
 mod snapshot;
 mod span_rule;
 mod spans;
@@ -40,6 +41,7 @@ pub use load::{BookFile, LEAST_PERCENT};
 pub use names::named_by_arn;
 pub use nouns::{Assumptions, Cost, Inclusive, Match, Priced, Source, Status, Tokens, Usage};
 pub use prices::{Prices, Reload};
+pub use servers::of_server as provider_of_server;
 pub use snapshot::DATE as SNAPSHOT_DATE;
 
 use book::Contents;
@@ -141,8 +143,12 @@ impl PriceBook {
         if rates.tier_missing {
             assumptions = assumptions.and(Assumptions::TIER_MISSING);
         }
+        let as_text = rates.has_sound_as_text(&used);
+        if as_text {
+            assumptions = assumptions.and(Assumptions::PRICED_AS_TEXT);
+        }
         let (status, cost) = match rates.bill(&used) {
-            Bill::Whole(cost) if rates.tier_missing => (Status::Partial, Some(cost)),
+            Bill::Whole(cost) if rates.tier_missing || as_text => (Status::Partial, Some(cost)),
             Bill::Whole(cost) => (Status::Ok, Some(cost)),
             Bill::Part(cost) => {
                 assumptions = assumptions.and(Assumptions::UNIT_UNPRICED);

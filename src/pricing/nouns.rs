@@ -8,6 +8,8 @@ use crate::clock::Nanos;
 pub struct Usage<'a> {
     /// `gen_ai.provider.name`, else `gen_ai.system`.
     pub provider: &'a str,
+    /// Whose the model is by its name: tried where no book knows the provider, and nobody else is known to resell it.
+    pub vendor: &'a str,
     /// `server.address`: names the provider where nothing else does, and tells what runs on the user's own machine.
     pub server_address: &'a str,
     /// `gen_ai.response.model`: looked up first, because it tells what was billed.
@@ -91,6 +93,10 @@ pub struct Inclusive {
     pub input_image: u64,
     /// Of `output`.
     pub output_image: u64,
+    /// Of `cache_read` and of `input_audio`.
+    pub cache_read_audio: u64,
+    /// Of `cache_read` and of `input_image`.
+    pub cache_read_image: u64,
 }
 
 /// What a call costs, or why that is not known.
@@ -191,19 +197,23 @@ pub struct Assumptions(u8);
 
 impl Tokens {
     /// Tells the buckets apart. `None` when a part is more than its whole. Sound and pictures are told to be part of the
-    /// input, not of what of it came from a cache: those that find no room beside that are taken to have come from there.
+    /// input, and seldom what of them came from a cache: those that find no room beside that are taken to have come from
+    /// there.
     pub fn from_inclusive(counts: &Inclusive) -> Option<Self> {
         let rest = |whole: u64, parts: &[u64]| parts.iter().try_fold(whole, |rest, part| rest.checked_sub(*part));
         let Inclusive { input, cache_read, cache_write, .. } = *counts;
         rest(input, &[counts.input_audio, counts.input_image])?;
         let uncached = rest(input, &[cache_read, cache_write])?;
-        let input_audio = counts.input_audio.min(uncached);
-        let input_image = counts.input_image.min(uncached - input_audio);
+        let cache_read_text = rest(cache_read, &[counts.cache_read_audio, counts.cache_read_image])?;
+        let input_audio = counts.input_audio.saturating_sub(counts.cache_read_audio).min(uncached);
+        let input_image = counts.input_image.saturating_sub(counts.cache_read_image).min(uncached - input_audio);
         Some(Self {
             input_uncached: uncached - input_audio - input_image,
             input_audio,
             input_image,
-            cache_read,
+            cache_read: cache_read_text,
+            cache_read_audio: counts.cache_read_audio,
+            cache_read_image: counts.cache_read_image,
             cache_write_5m: rest(cache_write, &[counts.cache_write_1h])?,
             cache_write_1h: counts.cache_write_1h,
             output: rest(counts.output, &[counts.reasoning, counts.output_audio, counts.output_image])?,
@@ -288,13 +298,22 @@ impl Assumptions {
     pub const OUTPUT_UNKNOWN: Self = Self(8);
     /// The input was not told; the cost is that of the output.
     pub const INPUT_UNKNOWN: Self = Self(16);
+    /// More was used than the counts tell of; the cost is without it.
+    pub const COUNTS_INCOMPLETE: Self = Self(32);
+    /// Sound or film has no price of its own; that of text was taken.
+    pub const PRICED_AS_TEXT: Self = Self(64);
+    /// For how long a cache keeps what was written was not told; it is what its producer mostly asks for.
+    pub const CACHE_LIFETIME: Self = Self(128);
 
-    const NAMES: [(Self, &'static str); 5] = [
+    const NAMES: [(Self, &'static str); 8] = [
         (Self::TIER_MISSING, "tier_missing_standard_used"),
         (Self::UNIT_UNPRICED, "unit_unpriced"),
         (Self::PROVIDER_UNKNOWN, "provider_unknown"),
         (Self::OUTPUT_UNKNOWN, "output_unknown"),
         (Self::INPUT_UNKNOWN, "input_unknown"),
+        (Self::COUNTS_INCOMPLETE, "counts_incomplete"),
+        (Self::PRICED_AS_TEXT, "priced_as_text"),
+        (Self::CACHE_LIFETIME, "cache_lifetime_assumed"),
     ];
 
     /// With another one.

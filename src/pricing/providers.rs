@@ -1,6 +1,8 @@
 //! Who is meant by a provider's name. A fixed table of whole names, because likeness misleads: `azure.ai.openai` holds
 //! `openai` and is billed by another.
 
+use super::servers::host;
+
 /// A provider and what the books call it.
 #[derive(Debug)]
 pub(super) struct Provider {
@@ -91,6 +93,9 @@ const PROVIDERS: [Provider; 30] = [
             "azure.ai",
             "azure.ai.foundry",
             "microsoft.foundry",
+            "azure.ai.agents",
+            "az.ai.agents",
+            "azure.ai.projects",
         ],
         &["azure_ai", "azure"],
         &["azure_ai", "azure"],
@@ -112,6 +117,7 @@ const PROVIDERS: [Provider; 30] = [
             "chatbedrockconverse",
             "aws",
             "amazon",
+            "chatbedrock",
         ],
         &["bedrock*"],
         &["bedrock"],
@@ -133,6 +139,7 @@ const PROVIDERS: [Provider; 30] = [
             "google_gemini",
             "googlegenai",
             "google-gla",
+            "googleai",
         ],
         &["gemini"],
         &["gemini"],
@@ -150,6 +157,8 @@ const PROVIDERS: [Provider; 30] = [
             "google-vertex",
             "google.vertex",
             "vertex",
+            "google-vertex-anthropic",
+            "anthropic_vertex",
         ],
         &["vertex_ai*"],
         &["vertex_ai"],
@@ -216,25 +225,32 @@ const SELF_HOSTED: [&str; 20] = [
     "xinference",
 ];
 
-/// Which provider a server belongs to, by the end of its name.
-const SERVERS: [(&str, &str); 17] = [
-    ("api.openai.com", "openai"),
-    (".openai.azure.com", "azure.ai.openai"),
-    (".cognitiveservices.azure.com", "azure.ai.openai"),
-    (".services.ai.azure.com", "azure.ai.inference"),
-    ("api.anthropic.com", "anthropic"),
-    (".amazonaws.com", "aws.bedrock"),
-    ("generativelanguage.googleapis.com", "gcp.gemini"),
-    ("aiplatform.googleapis.com", "gcp.vertex_ai"),
-    ("api.mistral.ai", "mistral_ai"),
-    ("api.deepseek.com", "deepseek"),
-    ("api.groq.com", "groq"),
-    ("api.x.ai", "x_ai"),
-    ("api.perplexity.ai", "perplexity"),
-    ("openrouter.ai", "openrouter"),
-    ("api.together.xyz", "together_ai"),
-    ("api.fireworks.ai", "fireworks_ai"),
-    ("api.cohere.com", "cohere"),
+/// Who sells the models of others at prices of their own, and may be in no book.
+const RESELLERS: [&str; 24] = [
+    "baseten",
+    "chutes",
+    "clarifai",
+    "deepinfra",
+    "friendli",
+    "gmi",
+    "huggingface",
+    "hyperbolic",
+    "inceptron",
+    "kluster",
+    "lambda",
+    "lepton",
+    "nebius",
+    "novita",
+    "parasail",
+    "phala",
+    "replicate",
+    "requesty",
+    "sambanova",
+    "scaleway",
+    "siliconflow",
+    "targon",
+    "venice",
+    "wandb",
 ];
 
 /// What stands for no provider.
@@ -254,9 +270,9 @@ impl Provider {
         self.names.iter().chain(self.prefixes).copied().chain(family)
     }
 
-    /// Whether that is one of its names.
+    /// Whether that is one of its names, however its words are put together: `Azure OpenAI` for `azure_openai`.
     pub(super) fn is_called(&self, name: &str) -> bool {
-        self.names.iter().chain(self.prefixes).any(|known| known.eq_ignore_ascii_case(name))
+        self.names.iter().chain(self.prefixes).any(|known| is_spelled_alike(known, name))
     }
 
     /// Whether a row of LiteLLM's file is one of its own.
@@ -268,21 +284,22 @@ impl Provider {
     }
 }
 
+/// Whether two names have the same letters and digits.
+fn is_spelled_alike(known: &str, name: &str) -> bool {
+    fn letters(name: &str) -> impl Iterator<Item = u8> {
+        name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
+    }
+    letters(known).eq(letters(name))
+}
+
 /// Whether the name says that nobody is known to be the provider.
 pub(super) fn is_nobody(name: &str) -> bool {
     NOBODY.iter().any(|nobody| nobody.eq_ignore_ascii_case(name))
 }
 
-/// The provider that a server belongs to.
-pub(super) fn of_server(address: &str) -> Option<&'static str> {
-    let host = host(address);
-    SERVERS.iter().find(|(end, _)| ends_with(host, end)).map(|(_, name)| *name)
-}
-
-/// The region that the name of a server tells: OpenAI's `eu.api.openai.com`.
-pub(super) fn region_of_server(address: &str) -> Option<&str> {
-    let (region, rest) = host(address).split_once('.')?;
-    rest.eq_ignore_ascii_case("api.openai.com").then_some(region)
+/// Whether nobody is known by that name.
+pub(super) fn is_unknown(name: &str) -> bool {
+    Provider::named(name.trim()).is_none() && !RESELLERS.iter().any(|known| known.eq_ignore_ascii_case(name.trim()))
 }
 
 /// Whether the model ran on the user's own machine.
@@ -291,25 +308,6 @@ pub(super) fn is_self_hosted(provider: &str, address: &str) -> bool {
     let local =
         ["localhost", "::1", "0.0.0.0", "host.docker.internal"].iter().any(|name| host.eq_ignore_ascii_case(name));
     SELF_HOSTED.iter().any(|name| name.eq_ignore_ascii_case(provider)) || local || host.starts_with("127.")
-}
-
-/// The host of an address: without scheme, path and port.
-fn host(address: &str) -> &str {
-    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
-    let rest = rest.split('/').next().unwrap_or_default();
-    match rest.strip_prefix('[') {
-        Some(inside) => inside.split(']').next().unwrap_or_default(),
-        None if rest.matches(':').count() == 1 => rest.split(':').next().unwrap_or_default(),
-        None => rest,
-    }
-}
-
-/// Whether a host is a name or beneath it.
-fn ends_with(host: &str, end: &str) -> bool {
-    let Some(at) = host.len().checked_sub(end.len()) else { return false };
-    let same = host.get(at..).is_some_and(|tail| tail.eq_ignore_ascii_case(end));
-    let whole = at == 0 || end.starts_with('.') || host.as_bytes().get(at - 1).is_some_and(|byte| b".-".contains(byte));
-    same && whole
 }
 
 #[cfg(test)]
@@ -343,15 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_are_told_by_their_whole_name() {
-        assert_eq!(of_server("https://api.openai.com:443/v1"), Some("openai"));
-        assert_eq!(of_server("eu.api.openai.com"), Some("openai"));
-        assert_eq!(region_of_server("https://eu.api.openai.com/v1"), Some("eu"));
-        assert_eq!(region_of_server("eu.example.com"), None);
-        assert_eq!(of_server("us-east5-aiplatform.googleapis.com"), Some("gcp.vertex_ai"));
-        assert_eq!(of_server("mine.openai.azure.com"), Some("azure.ai.openai"));
-        assert_eq!(of_server("notapi.openai.com.example.com"), None);
-        assert_eq!(of_server("xapi.openai.com"), None);
+    fn what_runs_on_the_own_machine_is_told_by_name_or_address() {
         for local in ["localhost", "http://127.0.0.1:11434/v1", "[::1]:8080", "::1", "LOCALHOST:1"] {
             assert!(is_self_hosted("openai", local), "{local}");
         }

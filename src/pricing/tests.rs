@@ -124,12 +124,21 @@ fn no_provider_is_priced_by_another_ones_row() {
     for provider in ["anthropic", "groq", "mistral_ai"] {
         assert_eq!(BOOK.price(&call(provider, "gpt-4o", 1, 1)).status, Status::UnknownModel, "{provider}");
     }
-    // Nor one that no table knows, nor one that has other rows.
-    let others = [("acme", "gpt-4o"), ("acme", "deepseek/deepseek-chat"), ("huggingface", "deepseek-chat")];
+    // Nor one that has other rows, nor one that resells.
+    let others = [("huggingface", "deepseek-chat"), ("siliconflow", "gpt-4o"), ("Novita", "deepseek-chat")];
     for (provider, model) in others.into_iter().chain([("sagemaker", "gpt-4o"), ("Acme", "openrouter/openai/gpt-4o")]) {
         let priced = BOOK.price(&call(provider, model, 1, 1));
         assert_eq!((priced.status, priced.cost), (Status::UnknownModel, None), "{provider} {model}");
     }
+    // A name that nobody knows tells no more than none: the model is tried without it, and as its vendor's.
+    for (provider, model) in [("acme", "gpt-4o"), ("acme", "deepseek/deepseek-chat")] {
+        let priced = BOOK.price(&call(provider, model, 1, 1));
+        assert!(priced.status == Status::Ok && priced.assumptions.has(Assumptions::PROVIDER_UNKNOWN), "{model}");
+        assert_eq!(priced.cost, BOOK.price(&call("", model, 1, 1)).cost, "{model}");
+    }
+    let prefixed = Usage { vendor: "gcp.gemini", ..call("acme", "models/gemini-2.5-flash", 1, 1) };
+    assert_eq!(BOOK.price(&prefixed).status, Status::Ok);
+    assert_eq!(BOOK.price(&Usage { vendor: "", ..prefixed }).status, Status::UnknownModel);
     let own = BOOK.price(&call("databricks", "databricks-claude-sonnet-4-5", 1, 1));
     assert_eq!(own.price_key, "databricks/databricks-claude-sonnet-4-5");
     let azure = BOOK.price(&call("azure.ai.openai", "gpt-4o", 1, 1));

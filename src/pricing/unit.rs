@@ -42,6 +42,8 @@ pub(super) struct Rates {
     pub(super) ratio: Ratio,
     /// A tier was asked for that has no price of its own.
     pub(super) tier_missing: bool,
+    /// The units that are priced as what they are billed as, for want of a price of their own, a bit for each.
+    pub(super) inherited: u32,
 }
 
 /// What a call comes to.
@@ -94,6 +96,11 @@ impl Unit {
         }
     }
 
+    /// Itself as a bit.
+    pub(super) fn bit(self) -> u32 {
+        1 << self as u32
+    }
+
     /// The part of the bill that it is in.
     fn part(self, cost: &mut [Sum; 5]) -> Option<&mut Sum> {
         cost.get_mut(match self {
@@ -129,14 +136,17 @@ impl<T: Copy + Default> PerUnit<T> {
 }
 
 impl PerUnit<Option<Rate>> {
-    /// Gives each unit without a price the price of what it is billed as.
-    pub(super) fn inherit(&mut self) {
+    /// Gives each unit without a price the price of what it is billed as. Returns those units, a bit for each.
+    pub(super) fn inherit(&mut self) -> u32 {
+        let mut inherited = 0;
         // Parents stand before their children.
         for unit in Unit::ALL {
             if let (None, Some(parent)) = (self.get(unit), unit.parent()) {
                 self.set(unit, self.get(parent));
+                inherited |= unit.bit();
             }
         }
+        inherited
     }
 }
 
@@ -170,9 +180,17 @@ impl PerUnit<u64> {
     }
 }
 
+/// Units that cost many times as much as text where they have a price: pictures are as often sold as text, these never.
+const DEARER_THAN_TEXT: [Unit; 3] = [Unit::InputAudio, Unit::OutputAudio, Unit::OutputVideo];
+
 // === impl Rates ===
 
 impl Rates {
+    /// Whether sound or film was used that has no price but that of text.
+    pub(super) fn has_sound_as_text(&self, used: &PerUnit<u64>) -> bool {
+        DEARER_THAN_TEXT.iter().any(|unit| used.get(*unit) > 0 && self.inherited & unit.bit() != 0)
+    }
+
     /// What was used at these prices.
     pub(super) fn bill(&self, used: &PerUnit<u64>) -> Bill {
         let (mut parts, mut total) = ([Sum::default(); 5], Sum::default());

@@ -167,7 +167,7 @@ impl Intake {
         if let Some(group) = scratch.groups.get_mut(number as usize) {
             group.add(visit, candidate, &mut scratch.last_id);
             if visit.span.parent_id.is_zero() {
-                let native = call.as_ref().filter(|call| call.native);
+                let native = call.as_ref().filter(|call| call.is_native());
                 group.answer = native.and_then(Answer::of).or(group.answer);
             }
             let previous = self.lens.session_keys.previous(visit);
@@ -200,7 +200,7 @@ impl Intake {
             return;
         }
         for (number, span) in &scratch.spans {
-            let call = scratch.calls.get(span.call as usize).filter(|call| !call.native);
+            let call = scratch.calls.get(span.call as usize).filter(|call| !call.is_native());
             let answer = call.and_then(Answer::of);
             if let Some((answer, group)) = answer.zip(scratch.groups.get(*number as usize)) {
                 answers.note(answer, group.trace_id);

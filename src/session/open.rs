@@ -291,7 +291,8 @@ impl Open {
         let start = |turn: &Turn| turn.root.as_ref().map_or(turn.earliest.0, |root| root.start);
         let turns: Vec<u64> = self.facts.turns.iter().map(start).collect();
         let root_status = Some(self.facts.status()).filter(|status| *status != "unset");
-        let context = SessionContext { turns: &turns, outcome, root_status, irreversible };
+        let book = self.facts.book.clone();
+        let context = SessionContext { turns: &turns, outcome, root_status, irreversible, book: book.as_deref() };
         self.facts.sums = Some(Box::new(summarize(&mut self.facts.calls, &kin, &context)));
     }
 

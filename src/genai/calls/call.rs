@@ -25,8 +25,8 @@ pub struct Call {
     pub rate_limited: bool,
     /// Whether the answer was streamed, as far as that is known.
     pub streaming: bool,
-    /// Whether the provider's own SDK wrote the span. Its counts are preferred to those of other instrumentations.
-    pub native: bool,
+    /// What is known of how it counts.
+    pub counting: Counting,
     /// How a model call ended. Without meaning for other operations.
     pub outcome: Outcome,
     /// Whether the stream may also have broken; see [`Ending::or_broken`](crate::genai::extract::outcome::Ending).
@@ -105,6 +105,10 @@ pub struct Used {
     pub reasoning: u32,
 }
 
+/// What is known of how a span counts, as bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counting(u8);
+
 /// A cost in attodollars in eleven bytes, little endian: at most 300 million US dollars, saturating.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct PackedCost([u8; 11]);
@@ -139,7 +143,7 @@ impl Call {
         failed: false,
         rate_limited: false,
         streaming: false,
-        native: false,
+        counting: Counting(0),
         outcome: Outcome::Unknown,
         or_broken: false,
         finish: FinishReason::Unknown,
@@ -182,6 +186,18 @@ impl Call {
     /// Whether it is a model call that contains no other.
     pub fn is_leaf_call(&self) -> bool {
         self.operation.is_model_call() && !self.wrapper
+    }
+
+    /// Whether the provider's own SDK wrote the span. Its counts are preferred to those of other instrumentations.
+    pub fn is_native(&self) -> bool {
+        self.counting.has(Counting::NATIVE)
+    }
+
+    /// How many details of its usage it tells, beside input and output.
+    pub(super) fn details(&self) -> u32 {
+        let Used { cache_read, cache_write, reasoning, .. } = self.used;
+        let of_counts = [cache_read, cache_write, reasoning].into_iter().filter(|count| *count > 0).count() as u32;
+        of_counts + (self.counting.0 & Counting::DETAILS.0).count_ones()
     }
 
     /// Whether its usage is billed.
@@ -264,6 +280,35 @@ impl Used {
     /// All input tokens, or 0 if they are no more than the cached ones: then only those may be known.
     pub(super) fn certain_input(&self) -> u32 {
         if self.input > self.cache_read.saturating_add(self.cache_write) { self.input } else { 0 }
+    }
+}
+
+// === impl Counting ===
+
+impl Counting {
+    /// The provider's own SDK wrote it.
+    pub const NATIVE: Self = Self(1);
+    /// In a tool loop it counts the calls before it as well.
+    pub const ACCUMULATES: Self = Self(2);
+    /// The service tier is told.
+    pub const TIER: Self = Self(4);
+    /// Sound or pictures are told apart.
+    pub const MODALITIES: Self = Self(8);
+    /// For how long a cache keeps what was written is told.
+    pub const LIFETIME: Self = Self(16);
+
+    /// What is told beside the counts of tokens.
+    const DETAILS: Self = Self(Self::TIER.0 | Self::MODALITIES.0 | Self::LIFETIME.0);
+
+    /// With another one, if it is so.
+    #[must_use]
+    pub fn and(self, other: Self, is_so: bool) -> Self {
+        if is_so { Self(self.0 | other.0) } else { self }
+    }
+
+    /// Whether it is among them.
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::genai::vocabulary::OutcomeSource;
 use crate::glob::Glob;
 use crate::intern::Name;
+use crate::pricing::PriceBook;
 
 /// How a call relates to the others of its session; beside the list of calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,4 +35,6 @@ pub struct SessionContext<'a> {
     pub root_status: Option<&'static str>,
     /// Tools whose calls cannot be undone.
     pub irreversible: &'a [Glob],
+    /// The prices that its calls were read at, for usage that is put together of several spans.
+    pub book: Option<&'a PriceBook>,
 }

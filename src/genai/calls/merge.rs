@@ -182,6 +182,6 @@ impl Knows {
         };
         // Outcomes that say that all is well are the first and the last.
         let well = matches!(call.outcome, Outcome::Complete | Outcome::NotStreaming);
-        Self(much, call.native, Reverse(if well { u8::MAX } else { call.outcome as u8 }))
+        Self(much, call.is_native(), Reverse(if well { u8::MAX } else { call.outcome as u8 }))
     }
 }

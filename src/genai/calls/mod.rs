@@ -17,6 +17,7 @@ mod nesting;
 mod read;
 mod summarize;
 mod sums;
+mod supplement;
 mod tools;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::call::{Call, Used, VersionRef};
+use super::call::{Call, Counting, Used, VersionRef};
 use crate::config;
 use crate::genai::conventions::Conventions;
 use crate::genai::extract::extraction::Extraction;
@@ -81,7 +81,7 @@ impl From<&Extraction<'_, '_>> for Call {
             failed: extraction.failure.is_some(),
             rate_limited: extraction.rate_limited,
             streaming: extraction.streaming == Some(true),
-            native: extraction.native,
+            counting: counting(extraction),
             outcome: ending.map(|ending| ending.outcome).unwrap_or_default(),
             or_broken: ending.is_some_and(|ending| ending.or_broken),
             finish: extraction.finish().gravest().unwrap_or_default(),
@@ -149,6 +149,16 @@ impl VersionRef {
             None => PromptVersion::Text(self.name().text()),
         }
     }
+}
+
+fn counting(extraction: &Extraction<'_, '_>) -> Counting {
+    let told = |of: fn(&Tokens) -> bool| extraction.tokens.as_ref().is_some_and(of);
+    Counting::default()
+        .and(Counting::NATIVE, extraction.native)
+        .and(Counting::ACCUMULATES, extraction.accumulates)
+        .and(Counting::TIER, extraction.has_tier())
+        .and(Counting::MODALITIES, told(Tokens::has_modalities))
+        .and(Counting::LIFETIME, told(|it| it.cache_write_1h > 0 && !it.lifetime_assumed))
 }
 
 fn hash(bytes: &[u8]) -> u64 {

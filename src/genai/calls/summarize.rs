@@ -9,6 +9,7 @@ use super::context::{Kin, SessionContext};
 use super::dedup::CallGroups;
 use super::merge::{LogicalCall, last, model_calls, retries};
 use super::sums::{Named, Sums};
+use super::supplement::{Supplements, supplements};
 use super::tools;
 use crate::genai::vocabulary::{FinishReason, Operation, Outcome, OutcomeSource};
 use crate::pricing::Attodollars;
@@ -35,7 +36,8 @@ pub fn summarize(calls: &mut [Call], kin: &[Kin], context: &SessionContext<'_>) 
     let once = model_calls(calls, &groups, kin);
     let mut sums = Sums { names: named(calls, &groups, kin), ..Sums::default() };
     count_calls(&once, &mut sums);
-    bill_all(calls, &once, &groups, &mut sums);
+    let more = context.book.map(|book| supplements(calls, &groups, book)).unwrap_or_default();
+    bill_all(calls, &once, &groups, &more, &mut sums);
     time(&once, context, &mut sums);
     sums.retries = retries(&once, calls, &groups);
     sums.rate_limited = calls.iter().filter(|call| call.rate_limited).count() as u32;
@@ -121,17 +123,18 @@ fn distinct_of<N: Copy + Default + PartialEq>(all: impl Iterator<Item = N>) -> V
 }
 
 /// Adds up what is billed: model calls, and whatever else has a custom price.
-fn bill_all(calls: &[Call], once: &[LogicalCall<'_>], groups: &CallGroups, sums: &mut Sums) {
+fn bill_all(calls: &[Call], once: &[LogicalCall<'_>], groups: &CallGroups, more: &Supplements, sums: &mut Sums) {
     let wasted: HashSet<usize, RandomState> =
         once.iter().filter(|call| call.is_wasted()).map(|call| call.event).collect();
     for (at, call) in calls.iter().enumerate().filter(|(_, call)| call.is_billed()) {
-        let (tokens, used) = (&mut sums.tokens, call.used);
+        let (used, cost) = more.get(&at).map_or((call.used, call.priced()), |(used, cost)| (*used, Some(*cost)));
+        let tokens = &mut sums.tokens;
         tokens.input += u64::from(used.input);
         tokens.cache_read += u64::from(used.cache_read);
         tokens.cache_write += u64::from(used.cache_write);
         tokens.output += u64::from(used.output);
         tokens.reasoning += u64::from(used.reasoning);
-        match call.priced() {
+        match cost {
             Some(cost) => {
                 sums.cost = Some(plus(sums.cost.unwrap_or_default(), cost));
                 if wasted.contains(&groups.event(at)) {

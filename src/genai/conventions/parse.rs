@@ -203,6 +203,9 @@ fn producers(section: &mut Section<'_, '_>) -> Vec<Producer> {
             tells_first_token: one.choice("first_token", &[("always", true)]),
             seeds_usage: one.boolean("seeds_usage", false),
             exclusive: texts(&mut one, "exclusive"),
+            total_decides: one.choice("total", &[("decides", true)]),
+            accumulates: one.choice("usage", &[("accumulated", true)]),
+            writes_1h: one.choice("cache_write", &[("1h", true)]).then(|| texts(&mut one, "cache_write_5m_with")),
             error_reason_is_abandoned: one.choice("error_reason", &[("abandoned", true)]),
             silent: silences(&mut one, &join(&path, "silent")),
         });

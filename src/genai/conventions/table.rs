@@ -117,6 +117,13 @@ pub struct Producer {
     pub seeds_usage: bool,
     /// Providers, by canonical name or `all`, whose input tokens leave out the cached ones.
     pub exclusive: Vec<String>,
+    /// It passes on the provider's total, and either way of counting: the total is asked before `exclusive`.
+    pub total_decides: bool,
+    /// Of a tool loop each call tells of the sums over those before as well.
+    pub accumulates: bool,
+    /// What it writes to a cache without a word on for how long is kept for an hour, but for spans with one of these
+    /// attributes; `None` where that is not known of it.
+    pub writes_1h: Option<Vec<String>>,
     /// A finish reason `error` without an error means that the client left.
     pub error_reason_is_abandoned: bool,
     /// What keeping quiet means: the first that fits.

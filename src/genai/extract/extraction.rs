@@ -25,6 +25,8 @@ pub(in crate::genai) struct Extraction<'a, 'v> {
     pub(in crate::genai) wrapper: bool,
     /// Whether the provider's own SDK wrote it.
     pub(in crate::genai) native: bool,
+    /// Whether a call of a tool loop tells of the sums over those before as well.
+    pub(in crate::genai) accumulates: bool,
     /// Who was called.
     pub(in crate::genai) identity: Identity,
     /// What was used, in buckets that do not overlap.
@@ -44,6 +46,9 @@ pub(in crate::genai) struct Extraction<'a, 'v> {
     /// End minus start of the span, nanoseconds.
     pub(super) duration: u64,
 }
+
+/// The currency of costs, by its code in ISO 4217.
+const DOLLARS: &str = "USD";
 
 // === impl Extraction ===
 
@@ -80,6 +85,11 @@ impl<'a> Extraction<'a, '_> {
         input.map_or(0, request)
     }
 
+    /// Whether the service tier is told.
+    pub(in crate::genai) fn has_tier(&self) -> bool {
+        self.values.has(Field::ServiceTier)
+    }
+
     /// The finish reasons.
     pub(in crate::genai) fn finish(&self) -> FinishReasons {
         self.values.reasons
@@ -112,6 +122,7 @@ impl<'a> Extraction<'a, '_> {
         Some(Charge {
             operation: self.operation,
             provider: identity.provider,
+            vendor: identity.vendor,
             server: host(self.values.text(Field::Server)),
             told_models: [self.values.text(Field::ResponseModel), self.values.text(Field::RequestModel)],
             service_tier: self.values.text(Field::ServiceTier),
@@ -123,8 +134,13 @@ impl<'a> Extraction<'a, '_> {
         })
     }
 
-    /// The cost that the span reports, else the sum of its parts. Zero is no cost if no usage is known.
+    /// The cost that the span reports, else the sum of its parts. Zero is no cost if no usage is known, nor is a sum in
+    /// another currency than dollars.
     fn cost(&self) -> Option<f64> {
+        let currency = self.values.text(Field::CostCurrency).trim();
+        if !currency.is_empty() && !currency.eq_ignore_ascii_case(DOLLARS) {
+            return None;
+        }
         let parts = [self.values.real(Field::CostInput), self.values.real(Field::CostOutput)];
         let sum = parts.iter().flatten().copied().reduce(|sum, part| sum + part);
         self.values.real(Field::Cost).or(sum).filter(|cost| self.tokens.is_some() || *cost > 0.0)
@@ -150,6 +166,7 @@ impl<'a> Extraction<'a, '_> {
             agent: values.text(Field::Agent),
             tool: (self.operation == Operation::Tool).then_some(tool),
             provider: identity.provider,
+            vendor: identity.vendor,
             request_model: identity.request_model,
             response_model: identity.response_model,
             region: identity.region,

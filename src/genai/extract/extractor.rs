@@ -11,7 +11,7 @@ use super::fingerprint::instructions;
 use super::identity::{Identities, Identity, Spelling};
 use super::outcome::{Ending, Evidence};
 use super::plan::ExtractionPlan;
-use super::tokens::{ReportedTokens, Tokens};
+use super::tokens::{Parts, ReportedTokens, Tokens};
 use super::unfinished::UnfinishedMarks;
 use crate::genai::conventions::{Conventions, Field, Producer};
 use crate::genai::vocabulary::{FinishReason, InputCounts, Operation, Outcome};
@@ -34,6 +34,8 @@ pub struct FactExtractor {
     unfinished: UnfinishedMarks,
     /// Each with the attribute that its spans have.
     producers: Vec<(Producer, Option<(Slot, String)>)>,
+    /// By producer: the attributes with which what it writes to a cache is kept for five minutes.
+    writes_5m: Vec<Vec<Slot>>,
     /// Places of producers whose scopes are whole names, by those; and of all others.
     by_scope: HashMap<Box<str>, Vec<u16>, foldhash::fast::RandomState>,
     of_any_scope: Vec<u16>,
@@ -70,6 +72,11 @@ impl FactExtractor {
             pseudo_tools: conventions.pseudo_tools.clone(),
             unfinished: UnfinishedMarks::compile(conventions, keys),
             producers: conventions.producers.iter().map(|it| (it.clone(), attribute(it, keys))).collect(),
+            writes_5m: conventions
+                .producers
+                .iter()
+                .map(|it| it.writes_1h.iter().flatten().filter_map(|key| keys.add(key)).collect())
+                .collect(),
         }
     }
 
@@ -90,7 +97,11 @@ impl FactExtractor {
         }
         let (operation, wrapper) = self.operation(visit, values);
         self.plan.gather_rest(visit, operation, values);
-        let producer = self.producer(visit, operation);
+        if !self.plan.speaks(values) && operation == Operation::Other {
+            return None;
+        }
+        let producer_at = self.producer(visit, operation);
+        let producer = producer_at.and_then(|at| self.producers.get(at)).map(|(producer, _)| producer);
         let failure = self.failure(visit, operation, values);
         let values = &*values;
         let evidence = self.evidence(visit, operation, producer, failure, values);
@@ -103,6 +114,11 @@ impl FactExtractor {
         let identity = self.identities.resolve(&spelling);
         let tokens = || self.tokens(values, producer, &spelling, &identity);
         let mut tokens = if unfinished { None } else { tokens() };
+        if let Some(tokens) = &mut tokens
+            && let Some(at) = producer_at
+        {
+            self.assume_lifetime(visit, at, tokens, values);
+        }
         if let (Some(tokens), Some(ending), Some(true)) = (&mut tokens, ending, producer.map(|it| it.seeds_usage))
             && ending.outcome.did_not_end()
         {
@@ -111,6 +127,7 @@ impl FactExtractor {
         }
         let rate_limited = failure.is_some_and(|error_type| self.errors.is_rate_limit(error_type));
         let (native, streaming) = (producer.is_some_and(|it| it.native), evidence.streaming);
+        let accumulates = producer.is_some_and(|it| it.accumulates);
         let prompt_version = self.prompt_version(visit, values);
         Some(Extraction {
             values,
@@ -119,6 +136,7 @@ impl FactExtractor {
             operation,
             wrapper,
             native,
+            accumulates,
             identity,
             tokens,
             streaming,
@@ -222,7 +240,8 @@ impl FactExtractor {
         (kind, kind.is_wrapper())
     }
 
-    fn producer(&self, visit: &Visit<'_, '_>, operation: Operation) -> Option<&Producer> {
+    /// The place of the producer of the span among all of them.
+    fn producer(&self, visit: &Visit<'_, '_>, operation: Operation) -> Option<usize> {
         if !operation.is_model_call() {
             return None;
         }
@@ -239,8 +258,22 @@ impl FactExtractor {
         };
         let named = self.by_scope.get(visit.scope.name).and_then(|places| places.iter().find(is));
         let other = self.of_any_scope.iter().take_while(|at| named.is_none_or(|named| *at < named)).find(is);
-        let place = other.or(named)?;
-        self.producers.get(usize::from(*place)).map(|(producer, _)| producer)
+        other.or(named).map(|place| usize::from(*place))
+    }
+
+    /// What was written to a cache without a word on for how long: for as long as its producer mostly asks for.
+    fn assume_lifetime(&self, visit: &Visit<'_, '_>, at: usize, tokens: &mut Tokens, values: &FieldValues<'_>) {
+        let told = values.has(Field::CacheWrite5m) || values.has(Field::CacheWrite1h);
+        let writes_1h = self.producers.get(at).is_some_and(|(producer, _)| producer.writes_1h.is_some());
+        if told || !writes_1h || tokens.cache_write == 0 {
+            return;
+        }
+        tokens.lifetime_assumed = true;
+        let mut of_5m = self.writes_5m.get(at).into_iter().flatten();
+        if !of_5m.any(|slot| visit.attributes.get(*slot).is_some()) {
+            tokens.cache_write_1h = tokens.cache_write_1h.saturating_add(tokens.cache_write);
+            tokens.cache_write = 0;
+        }
     }
 
     fn streaming(
@@ -279,32 +312,56 @@ impl FactExtractor {
         let source = |field| values.get(field).and_then(|found| self.plan.source(found));
         let keys = [Field::InputTokens, Field::CacheRead, Field::CacheWrite];
         let said = keys.into_iter().filter_map(source).map(|it| it.input).find(|it| *it != InputCounts::Untold);
-        let provider = || self.identities.texts(identity, spelling).provider;
+        // A name that nobody knows tells no more of how its tokens are counted than none.
+        let provider = || {
+            let texts = self.identities.texts(identity, spelling);
+            if texts.vendor.is_empty() { texts.provider } else { texts.vendor }
+        };
         let excludes = |names: &[String]| names.iter().any(|name| name == "all" || name == provider());
-        let split = (values.count(Field::CacheWrite5m), values.count(Field::CacheWrite1h));
-        let outgrown =
-            values.count(Field::ReasoningTokens) > values.count(Field::OutputTokens) && identity.has_reasoning_beside;
+        let written = values.count(Field::CacheWrite);
+        let split = match (values.count(Field::CacheWrite5m), values.count(Field::CacheWrite1h)) {
+            // Of a whole with one part the other is the rest.
+            (None, Some(long)) => (written.and_then(|all| all.checked_sub(long)), Some(long)),
+            (Some(short), None) => (Some(short), written.and_then(|all| all.checked_sub(short))),
+            both => both,
+        };
+        let reasoning = values.count(Field::ReasoningTokens);
+        let outgrown = identity.has_reasoning_beside && reasoning > values.count(Field::OutputTokens);
+        let count = |field| values.count(field);
+        let parts = |[text, audio, image]: [Field; 3]| {
+            let [text, audio, image] = [text, audio, image].map(count);
+            Parts { text, audio, image }
+        };
+        let input_parts = parts([Field::TextInput, Field::AudioInput, Field::ImageInput]);
+        let output_parts = parts([Field::TextOutput, Field::AudioOutput, Field::ImageOutput]);
+        let read_parts = parts([Field::TextCacheRead, Field::AudioCacheRead, Field::ImageCacheRead]);
         let told = ReportedTokens {
-            input: values.count(Field::InputTokens),
-            output: values.count(Field::OutputTokens),
-            total: values.count(Field::TotalTokens),
-            cache_read: values.count(Field::CacheRead).unwrap_or(0),
-            cache_write: values.count(Field::CacheWrite),
+            // The parts alone are all that is known where no whole is told.
+            input: count(Field::InputTokens).or_else(|| input_parts.sum()),
+            output: count(Field::OutputTokens).or_else(|| output_parts.sum()),
+            total: count(Field::TotalTokens),
+            cache_read: count(Field::CacheRead).or_else(|| read_parts.sum()).unwrap_or(0),
+            cache_write: written,
             cache_write_split: (split != (None, None)).then(|| (split.0.unwrap_or(0), split.1.unwrap_or(0))),
-            reasoning: values.count(Field::ReasoningTokens).unwrap_or(0),
+            reasoning: reasoning.unwrap_or(0),
             reasoning_beside: source(Field::ReasoningTokens).is_some_and(|it| it.beside) || outgrown,
             counts: said.unwrap_or_default(),
             exclusive: producer.is_some_and(|it| excludes(&it.exclusive)),
+            total_decides: producer.is_some_and(|it| it.total_decides),
+            input_parts,
+            output_parts,
             provider_excludes: identity.excludes_cached,
         };
         let mut tokens = told.normalise()?;
-        let extra = |field| values.count(field).unwrap_or(0);
+        let extra = |field| count(field).unwrap_or(0);
         tokens.input_uncached = tokens.input_uncached.map(|it| it.saturating_add(extra(Field::ExtraInput)));
         tokens.output_visible = tokens.output_visible.map(|it| it.saturating_add(extra(Field::ExtraOutput)));
-        tokens.audio_input = extra(Field::AudioInput);
-        tokens.audio_output = extra(Field::AudioOutput);
-        tokens.image_input = extra(Field::ImageInput);
-        tokens.image_output = extra(Field::ImageOutput);
+        tokens.audio_input = input_parts.audio.unwrap_or(0);
+        tokens.audio_output = output_parts.audio.unwrap_or(0);
+        tokens.image_input = input_parts.image.unwrap_or(0);
+        tokens.image_output = output_parts.image.unwrap_or(0);
+        tokens.audio_cache_read = read_parts.audio.unwrap_or(0);
+        tokens.image_cache_read = read_parts.image.unwrap_or(0);
         Some(tokens)
     }
 }

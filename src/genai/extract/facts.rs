@@ -27,6 +27,8 @@ pub struct SpanFacts<'a> {
     pub tool: Option<Tool<'a>>,
     /// The provider by its canonical name, else as it was given, or empty.
     pub provider: &'a str,
+    /// Whose the model is by its name, of a provider that nobody knows, or empty.
+    pub vendor: &'a str,
     /// The model that was asked for, without the name of its own provider in front, or empty.
     pub request_model: &'a str,
     /// The model that answered, likewise.
@@ -121,6 +123,8 @@ pub struct Charge<'a> {
     pub operation: Operation,
     /// The provider by its canonical name, else as it was given, or empty.
     pub provider: &'a str,
+    /// Whose the model is by its name, of a provider that nobody knows, or empty.
+    pub vendor: &'a str,
     /// Host that was called, or empty.
     pub server: &'a str,
     /// The model that answered and the one that was asked for, as they were given.
@@ -155,6 +159,7 @@ impl<'a> SpanFacts<'a> {
         agent: "",
         tool: None,
         provider: "",
+        vendor: "",
         request_model: "",
         response_model: "",
         told_models: ["", ""],
@@ -187,6 +192,7 @@ impl<'a> SpanFacts<'a> {
         Charge {
             operation: self.operation,
             provider: self.provider,
+            vendor: self.vendor,
             server: self.server,
             told_models: self.told_models,
             service_tier: self.service_tier,

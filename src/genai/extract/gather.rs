@@ -38,6 +38,11 @@ impl ExtractionPlan {
     /// to be known are left for [`ExtractionPlan::gather_rest`].
     pub(super) fn gather<'a>(&self, visit: &Visit<'a, '_>, values: &mut FieldValues<'a>) -> bool {
         self.attributes(visit, values, Phase::First);
+        self.speaks(values) || visit.attributes.present().iter().any(|slot| self.is_late_evidence(*slot))
+    }
+
+    /// Whether what was found so far tells of models.
+    pub(super) fn speaks(&self, values: &FieldValues<'_>) -> bool {
         EVIDENCE.into_iter().any(|field| values.has(field))
     }
 

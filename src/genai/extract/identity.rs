@@ -26,6 +26,8 @@ pub(super) struct Spelling<'a> {
 pub struct Identity {
     /// The provider.
     pub provider: Name,
+    /// Whose the model is by its name, where the provider is one that nobody knows.
+    pub vendor: Name,
     /// The model that was asked for, without the name of its own provider in front.
     pub request_model: Name,
     /// The model that answered, likewise.
@@ -48,6 +50,7 @@ pub struct Identity {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct IdentityTexts<'a> {
     pub(super) provider: &'a str,
+    pub(super) vendor: &'a str,
     pub(super) request_model: &'a str,
     pub(super) response_model: &'a str,
     pub(super) region: &'a str,
@@ -119,6 +122,7 @@ impl Identities {
         }
         IdentityTexts {
             provider: identity.provider.text(),
+            vendor: identity.vendor.text(),
             request_model: identity.request_model.text(),
             response_model: identity.response_model.text(),
             region: identity.region.text(),
@@ -127,17 +131,18 @@ impl Identities {
 
     #[cold]
     fn resolve_anew(&self, spelling: &Spelling<'_>, key: u64) -> Identity {
-        let IdentityTexts { provider, request_model, response_model, region } = self.texts_anew(spelling);
+        let IdentityTexts { provider, vendor, request_model, response_model, region } = self.texts_anew(spelling);
         let model = if response_model.is_empty() { request_model } else { response_model };
         Identity {
             provider: Name::new(Kind::Provider, provider),
+            vendor: Name::new(Kind::Provider, vendor),
             request_model: Name::new(Kind::Model, request_model),
             response_model: Name::new(Kind::Model, response_model),
             bare_model: Name::new(Kind::Model, bare(model)),
             bare_request_model: Name::new(Kind::Model, bare(request_model)),
             region: Name::new(Kind::Region, region),
-            excludes_cached: self.resolver.excludes_cached(provider),
-            has_reasoning_beside: self.resolver.has_reasoning_beside(provider),
+            excludes_cached: self.resolver.excludes_cached(if vendor.is_empty() { provider } else { vendor }),
+            has_reasoning_beside: self.resolver.has_reasoning_beside(provider, model),
             key,
         }
     }
@@ -149,11 +154,12 @@ impl Identities {
             [provider, request_model, response_model, server, region].map(text);
         // The model that names the provider, or the region, where nothing else does.
         let either = if request_model.is_empty() { response_model } else { request_model };
-        let provider = self.resolver.provider(provider, either);
+        let provider = self.resolver.provider_at(provider, either, host(server));
+        let vendor = self.resolver.vendor(provider, either);
         let [request_model, response_model] =
             [request_model, response_model].map(|model| self.resolver.model(model, provider));
         let region = if region.is_empty() { self.resolver.region(host(server), either) } else { region };
-        IdentityTexts { provider, request_model, response_model, region }
+        IdentityTexts { provider, vendor, request_model, response_model, region }
     }
 }
 
@@ -167,7 +173,7 @@ impl Identity {
 
     /// Whether a name found no room, so that its text is not to be had from it.
     fn overflow(&self) -> bool {
-        [self.provider, self.request_model, self.response_model, self.region].contains(&Name::OVERFLOW)
+        [self.provider, self.vendor, self.request_model, self.response_model, self.region].contains(&Name::OVERFLOW)
     }
 }
 

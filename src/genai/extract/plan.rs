@@ -25,6 +25,8 @@ pub(super) struct ExtractionPlan {
     pub(super) nothing_begins: Vec<bool>,
     /// Attributes by which a span is known to speak of models.
     pub(super) evidence: Group,
+    /// By slot: whether evidence may stand inside of its texts, which is found only in the second turn.
+    pub(super) late_evidence: Vec<bool>,
     /// Attributes of the resource by slot: where the sources of each begin in `resources`, and where they end.
     pub(super) by_resource_slot: Vec<(u16, u16)>,
     pub(super) resources: Vec<SourceRef>,
@@ -132,6 +134,9 @@ impl ExtractionPlan {
                     compiled.slots.last_mut().into_iter().for_each(|place| *place = Some(slot));
                     if EVIDENCE.contains(field) {
                         keys.put(slot, compiled.evidence);
+                        if source.kind.is_none() && !source.path.is_empty() {
+                            at(&mut compiled.late_evidence, slot, false).into_iter().for_each(|late| *late = true);
+                        }
                     }
                     if let Some(paths) = at(&mut compiled.paths, slot, Paths::default()) {
                         let add = |path: &[String]| paths.add(path);
@@ -187,6 +192,12 @@ impl ExtractionPlan {
             Phase::Unwell => *unwell..*end,
         };
         self.uses.get(usize::from(range.start)..usize::from(range.end)).unwrap_or_default()
+    }
+
+    /// Whether evidence may stand inside of the texts of a slot.
+    #[inline]
+    pub(super) fn is_late_evidence(&self, slot: Slot) -> bool {
+        self.late_evidence.get(slot.index()) == Some(&true)
     }
 
     /// The sources of a slot of the resource.

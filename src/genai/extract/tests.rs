@@ -170,7 +170,8 @@ fn otel_genai_new_and_old_names() {
         assert_eq!((facts.operation, facts.wrapper, facts.is_leaf_call()), (Operation::Llm, false, true));
         assert_eq!(
             (facts.provider, facts.request_model, facts.response_model),
-            ("openai", "gpt-4o", "gpt-4o-2024-08-06")
+            // The host is Bedrock's, whatever the client is called.
+            ("aws.bedrock", "gpt-4o", "gpt-4o-2024-08-06")
         );
         assert_eq!(tokens(facts), (40, 60, 0, 0, 50, 20));
         assert_eq!(facts.tokens.unwrap().semantics, Semantics::InferredInclusive);

@@ -25,11 +25,30 @@ pub struct Tokens {
     pub image_input: u64,
     /// Of the output: images.
     pub image_output: u64,
+    /// Of what was read from a cache: audio.
+    pub audio_cache_read: u64,
+    /// Of what was read from a cache: images.
+    pub image_cache_read: u64,
     /// How the buckets were told apart.
     pub semantics: Semantics,
     /// A part was told to be more than its whole: no one knows which of them is wrong. In the buckets it is as much as its
     /// whole.
     pub contradictory: bool,
+    /// More was used than the counts tell of: the total is more than they are, or a whole more than its parts.
+    pub incomplete: bool,
+    /// For how long the cache keeps what was written is not told: it is what the producer mostly asks for.
+    pub lifetime_assumed: bool,
+}
+
+/// Of a whole, what is known of its parts; none where they are not told apart.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Parts {
+    /// Text.
+    pub text: Option<u64>,
+    /// Audio.
+    pub audio: Option<u64>,
+    /// Images.
+    pub image: Option<u64>,
 }
 
 /// Whether the input tokens that were told count the cached ones, and how that is known.
@@ -69,6 +88,12 @@ pub struct ReportedTokens {
     pub counts: InputCounts,
     /// The producer leaves the cached ones out.
     pub exclusive: bool,
+    /// The producer passes on the total of the provider, and either way of counting: the total is asked first.
+    pub total_decides: bool,
+    /// The input, told apart.
+    pub input_parts: Parts,
+    /// The output, told apart.
+    pub output_parts: Parts,
     /// The provider itself leaves the cached ones out.
     pub provider_excludes: bool,
 }
@@ -82,7 +107,8 @@ impl ReportedTokens {
     /// The buckets; `None` when nothing was used or told.
     pub fn normalise(self) -> Option<Tokens> {
         let split = self.cache_write_split.map(|(short, long)| short.saturating_add(long));
-        let written = self.cache_write.or(split).unwrap_or(0);
+        // Some tell as a whole what the parts leave.
+        let written = self.cache_write.max(split).unwrap_or(0);
         let long = match (self.cache_write_split, split) {
             (Some((_, long)), Some(sum)) if sum == written => long,
             _ => 0,
@@ -91,7 +117,7 @@ impl ReportedTokens {
         let cached = self.cache_read.saturating_add(written);
         let input_uncached =
             self.input.map(|input| if semantics.is_exclusive() { input } else { input.saturating_sub(cached) });
-        let beside = self.reasoning_beside || self.total_counts_reasoning(semantics, cached);
+        let beside = self.is_reasoning_beside(semantics, cached);
         let output_visible =
             self.output.map(|output| if beside { output } else { output.saturating_sub(self.reasoning) });
         let reasoning = if beside { self.reasoning } else { self.reasoning.min(self.output.unwrap_or(u64::MAX)) };
@@ -100,20 +126,23 @@ impl ReportedTokens {
             || [self.input, self.output, Some(cached), Some(self.reasoning)].into_iter().flatten().any(|it| it > MOST);
         let told = self.input.is_some() || self.output.is_some();
         let nothing = self.input.unwrap_or(0) == 0 && self.output.unwrap_or(0) == 0 && cached == 0;
-        (told && !nothing).then_some(Tokens {
-            input_uncached,
-            cache_read: self.cache_read,
-            cache_write: written - long,
-            cache_write_1h: long,
-            output_visible,
-            reasoning,
-            semantics,
-            contradictory,
-            ..Tokens::default()
-        })
+        (told && !nothing)
+            .then_some(Tokens {
+                input_uncached,
+                cache_read: self.cache_read,
+                cache_write: written - long,
+                cache_write_1h: long,
+                output_visible,
+                reasoning,
+                semantics,
+                contradictory,
+                ..Tokens::default()
+            })
+            .map(|tokens| Tokens { incomplete: self.is_incomplete(&tokens), ..tokens })
     }
 
-    /// In this order: what key or producer say, what the total says, what must be, what the names of the keys tell.
+    /// In this order: what key or producer say, what the total says, what must be, what the names of the keys tell. A
+    /// producer that passes on the provider's total says something only where that does not.
     fn semantics(&self, written: u64) -> Semantics {
         let cached = self.cache_read.saturating_add(written);
         let (input, output) = (self.input.unwrap_or(0), self.output.unwrap_or(0));
@@ -121,7 +150,7 @@ impl ReportedTokens {
         match self.counts {
             InputCounts::Exclusive => return Semantics::Exclusive,
             InputCounts::Inclusive => return Semantics::Inclusive,
-            _ if self.exclusive => return Semantics::Exclusive,
+            _ if self.exclusive && !self.total_decides => return Semantics::Exclusive,
             _ if cached == 0 => return Semantics::Inclusive,
             _ => {}
         }
@@ -130,19 +159,56 @@ impl ReportedTokens {
             // That is the sum of both whatever the input counts: a sender may have made it up of them.
             _ if self.input.is_some() && cached > input => return Semantics::InferredExclusive,
             Some(total) if total == whole => return Semantics::Inclusive,
+            Some(total) if total == whole.saturating_add(self.reasoning) => return Semantics::Inclusive,
+            Some(total) if total == whole.saturating_add(cached).saturating_add(self.reasoning) => {
+                return Semantics::Exclusive;
+            }
             _ => {}
         }
         match self.counts {
+            _ if self.exclusive => Semantics::Exclusive,
             InputCounts::Raw if self.provider_excludes => Semantics::InferredExclusive,
             _ => Semantics::InferredInclusive,
         }
     }
 
-    /// Whether the total is only right with the reasoning beside the output.
-    fn total_counts_reasoning(&self, semantics: Semantics, cached: u64) -> bool {
-        let (Some(total), Some(input), Some(output)) = (self.total, self.input, self.output) else { return false };
+    /// Whether the reasoning is beside the output: as the total is right, else as the key, the producer or the provider say.
+    fn is_reasoning_beside(&self, semantics: Semantics, cached: u64) -> bool {
+        let (Some(total), Some(input), Some(output)) = (self.total, self.input, self.output) else {
+            return self.reasoning_beside;
+        };
         let input = if semantics.is_exclusive() { input.saturating_add(cached) } else { input };
-        self.reasoning > 0 && total == input.saturating_add(output).saturating_add(self.reasoning)
+        let without = input.saturating_add(output);
+        match self.reasoning {
+            0 => false,
+            reasoning if total == without.saturating_add(reasoning) => true,
+            reasoning if total == without && reasoning <= output => false,
+            _ => self.reasoning_beside,
+        }
+    }
+
+    /// Whether more was used than `tokens` tell of.
+    fn is_incomplete(&self, tokens: &Tokens) -> bool {
+        let sum = |counts: [u64; 3]| counts.into_iter().fold(0, u64::saturating_add);
+        let whole = tokens.input().zip(tokens.output()).map(|(input, output)| input.saturating_add(output));
+        let more = self.total.zip(whole).is_some_and(|(total, whole)| total > whole);
+        let parts = |parts: Parts| {
+            let Parts { text, audio, image } = parts;
+            text.map(|text| sum([text, audio.unwrap_or(0), image.unwrap_or(0)]))
+        };
+        // What came from a cache may be among the parts or not.
+        let unlike = |whole: Option<u64>, parts: Option<u64>| whole.zip(parts).is_some_and(|(all, told)| all > told);
+        more || unlike(tokens.input_uncached, parts(self.input_parts))
+            || unlike(tokens.output_visible, parts(self.output_parts))
+    }
+}
+
+// === impl Parts ===
+
+impl Parts {
+    /// All of them together; `None` where none is told.
+    pub fn sum(self) -> Option<u64> {
+        [self.text, self.audio, self.image].into_iter().flatten().reduce(u64::saturating_add)
     }
 }
 
@@ -162,6 +228,11 @@ impl Tokens {
     /// Of the input: written to a cache, for however long.
     pub fn cache_written(&self) -> u64 {
         self.cache_write.saturating_add(self.cache_write_1h)
+    }
+
+    /// Whether sound or pictures are told apart from text.
+    pub fn has_modalities(&self) -> bool {
+        [self.audio_input, self.audio_output, self.image_input, self.image_output].iter().any(|count| *count > 0)
     }
 
     fn cached(&self) -> u64 {
@@ -264,7 +335,57 @@ mod tests {
         let base = told(1000, 50, 0, 100);
         assert_eq!(write(ReportedTokens { cache_write_split: Some((30, 70)), ..base }), (30, 70));
         assert_eq!(write(ReportedTokens { cache_write_split: Some((30, 60)), ..base }), (100, 0));
+        let rest = ReportedTokens { cache_write: Some(0), cache_write_split: Some((30, 60)), ..base };
+        assert_eq!(write(rest), (30, 60));
         assert_eq!(write(ReportedTokens { cache_write: None, cache_write_split: Some((30, 60)), ..base }), (30, 60));
+    }
+
+    #[test]
+    fn a_producer_that_passes_on_the_total_says_how_to_count_only_where_that_does_not() {
+        let tokens = |told: ReportedTokens| told.normalise().map(|it| (it.input().unwrap(), it.semantics)).unwrap();
+        let base = ReportedTokens { exclusive: true, total_decides: true, ..told(6459, 20, 6400, 0) };
+        assert_eq!(tokens(base), (12_859, Semantics::Exclusive));
+        assert_eq!(tokens(ReportedTokens { total: Some(6479), ..base }), (6459, Semantics::Inclusive));
+        assert_eq!(tokens(ReportedTokens { total: Some(12_879), ..base }), (12_859, Semantics::Exclusive));
+        assert_eq!(tokens(ReportedTokens { total: Some(7000), ..base }), (12_859, Semantics::Exclusive));
+    }
+
+    #[test]
+    fn the_total_says_where_the_reasoning_is_and_else_the_key() {
+        let output = |told: ReportedTokens| told.normalise().map(|it| (it.output().unwrap(), it.incomplete)).unwrap();
+        let base = ReportedTokens { reasoning: 300, reasoning_beside: true, ..told(1000, 500, 400, 0) };
+        assert_eq!(output(base), (800, false));
+        assert_eq!(output(ReportedTokens { total: Some(1500), ..base }), (500, false));
+        assert_eq!(output(ReportedTokens { total: Some(1800), ..base }), (800, false));
+        let inside = ReportedTokens { reasoning_beside: false, ..base };
+        assert_eq!(output(inside), (500, false));
+        assert_eq!(output(ReportedTokens { total: Some(1800), ..inside }), (800, false));
+        // More reasoning than output is beside it, even where a total was made up without it.
+        let more = ReportedTokens { reasoning: 600, total: Some(1500), ..base };
+        assert_eq!(output(more), (1100, false));
+    }
+
+    #[test]
+    fn counts_that_do_not_add_up_to_what_is_told_are_incomplete() {
+        let incomplete = |told: ReportedTokens| told.normalise().unwrap().incomplete;
+        let base = told(1000, 50, 0, 0);
+        assert!(!incomplete(ReportedTokens { total: Some(1050), ..base }));
+        assert!(!incomplete(ReportedTokens { total: Some(1000), ..base }), "it may be less than all");
+        assert!(incomplete(ReportedTokens { total: Some(1650), ..base }));
+        let parts = |text, audio| Parts { text, audio, image: None };
+        for (told, wrong) in [
+            (parts(Some(100), Some(900)), false),
+            (parts(Some(1000), None), false),
+            (parts(None, Some(400)), false),
+            (parts(Some(100), Some(400)), true),
+            (parts(Some(100), None), true),
+        ] {
+            assert_eq!(incomplete(ReportedTokens { input_parts: told, ..base }), wrong, "{told:?}");
+        }
+        // Those from a cache may be counted with the text or not.
+        let cached = ReportedTokens { cache_read: 600, input_parts: parts(Some(400), None), ..base };
+        assert!(!incomplete(cached));
+        assert!(incomplete(ReportedTokens { output_parts: parts(Some(10), Some(20)), ..base }));
     }
 
     #[test]

@@ -116,6 +116,11 @@ impl Book {
         None
     }
 
+    /// Whether there are models of that provider.
+    pub(super) fn has_seller(&self, name: &str) -> bool {
+        self.sellers.iter().any(|seller| seller.id.eq_ignore_ascii_case(name.trim()))
+    }
+
     fn seller(&self, id: &str) -> Option<&Seller> {
         self.sellers.iter().find(|seller| *seller.id == *id)
     }

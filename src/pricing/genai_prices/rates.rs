@@ -25,9 +25,9 @@ impl Model {
                 of.set(price.unit, Some(price.rate(call.input)));
             }
         }
-        of.inherit();
+        let inherited = of.inherit();
         let has_tier = Unit::ALL.iter().any(|unit| varied.get(*unit));
-        Rates { of, ratio: Ratio::ONE, tier_missing: call.tier != Tier::Standard && !has_tier }
+        Rates { of, ratio: Ratio::ONE, tier_missing: call.tier != Tier::Standard && !has_tier, inherited }
     }
 }
 

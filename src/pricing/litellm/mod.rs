@@ -125,6 +125,11 @@ impl Book {
         None
     }
 
+    /// Whether there is a row of that provider.
+    pub(super) fn has_provider(&self, name: &str) -> bool {
+        self.rows.iter().any(|row| row.provider.eq_ignore_ascii_case(name.trim()))
+    }
+
     /// The row whose whole key, path and all, is the model's name.
     fn whole(&self, provider: Option<&Provider>, model: &str) -> Option<Found> {
         let (provider, key) = (provider?, model.trim());

@@ -26,17 +26,20 @@ impl Row {
             Tier::Fast => Tier::Priority,
             tier => tier,
         };
-        let (of, has_tier) = match tier {
-            Tier::Batch => (self.batch(call), true),
+        let (of, has_tier, inherited) = match tier {
+            Tier::Batch => {
+                let (of, inherited) = self.batch(call);
+                (of, true, inherited)
+            }
             tier => self.queued(call, tier),
         };
         let ratio = self.regional(call.region);
         let ratio = fast.map_or(ratio, |(_, fast)| ratio.times(*fast));
-        Rates { of, ratio, tier_missing: tier != Tier::Standard && !has_tier }
+        Rates { of, ratio, tier_missing: tier != Tier::Standard && !has_tier, inherited }
     }
 
-    /// The prices of a tier, and whether it has any of its own.
-    fn queued(&self, call: &Call<'_>, tier: Tier) -> (PerUnit<Option<Rate>>, bool) {
+    /// The prices of a tier, whether it has any of its own, and the units that are priced as what they are billed as.
+    fn queued(&self, call: &Call<'_>, tier: Tier) -> (PerUnit<Option<Rate>>, bool, u32) {
         let (mut of, mut has_tier) = match self.range(call.input) {
             Some(range) => (range.rates, false),
             None => self.flat(call.input, tier),
@@ -49,8 +52,8 @@ impl Row {
         if of.get(Unit::Output).is_none_or(Rate::is_zero) && of.get(Unit::OutputImage).is_some() {
             of.set(Unit::Output, of.get(Unit::OutputImage));
         }
-        of.inherit();
-        (of, has_tier)
+        let inherited = of.inherit();
+        (of, has_tier, inherited)
     }
 
     fn flat(&self, input: u64, tier: Tier) -> (PerUnit<Option<Rate>>, bool) {
@@ -78,9 +81,9 @@ impl Row {
         within.or_else(|| self.ranges.last())
     }
 
-    /// The prices of a batch. Reasoning has none of its own there.
-    fn batch(&self, call: &Call<'_>) -> PerUnit<Option<Rate>> {
-        let (mut standard, _) = self.queued(&Call { at: 0, ..*call }, Tier::Standard);
+    /// The prices of a batch, and the units that are priced as what they are billed as. Reasoning has none of its own there.
+    fn batch(&self, call: &Call<'_>) -> (PerUnit<Option<Rate>>, u32) {
+        let (mut standard, _, inherited) = self.queued(&Call { at: 0, ..*call }, Tier::Standard);
         for unit in Unit::ALL {
             standard.set(unit, standard.get(unit).map(Rate::half));
         }
@@ -102,8 +105,10 @@ impl Row {
             }
         }
         replace(&mut standard, &own);
-        standard.inherit();
-        standard
+        let own = Unit::ALL.into_iter().filter(|unit| own.get(*unit).is_some());
+        let own = own.fold(0, |own, unit| own | unit.bit());
+        let inherited = (inherited | standard.inherit()) & !own;
+        (standard, inherited)
     }
 
     fn crosses(&self, input: u64, above: u64) -> bool {

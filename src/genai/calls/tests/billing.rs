@@ -1,6 +1,7 @@
 //! What is billed: every call once.
 
 use super::*;
+use crate::genai::calls::call::Counting;
 use crate::genai::extract::tokens::Tokens;
 
 #[test]
@@ -47,7 +48,7 @@ fn of_calls_in_one_another_the_deepest_is_billed_and_the_providers_own_before_it
     assert_eq!(billing, [Billing::Repeated, Billing::Repeated, Billing::Billed]);
     assert_eq!((sums.retries, sums.ended(Outcome::Complete)), (0, 1));
 
-    told.calls[1].native = true;
+    told.calls[1].counting = Counting::NATIVE;
     assert_eq!(tokens(&told.sums()), (1, 10, 36));
     // But it must know what came out.
     told.calls[1].used.output = 0;
@@ -177,7 +178,7 @@ fn two_instrumentations_on_parallel_calls_are_as_many_calls_as_there_were() {
 fn one_answer_is_billed_once_wherever_its_spans_stand() {
     let mut told = Told::default();
     told.in_turn(0, Call { response_id: 9, ..llm(0, 100, 10, 38) });
-    told.as_root(1, Call { response_id: 9, scope: scope(2), native: true, ..llm(1, 99, 10, 35) });
+    told.as_root(1, Call { response_id: 9, scope: scope(2), counting: Counting::NATIVE, ..llm(1, 99, 10, 35) });
     let sums = told.sums();
     assert_eq!((tokens(&sums), sums.retries), ((1, 10, 35), 0));
     // Fetched again later, with the same usage.
@@ -314,7 +315,7 @@ fn a_call_that_broke_is_one_and_ended_as_the_span_says_that_knows_more() {
     let broken = |outcome, or_broken, native| Call {
         outcome,
         or_broken,
-        native,
+        counting: Counting::default().and(Counting::NATIVE, native),
         finish: FinishReason::Unknown,
         ..untold(0, 100)
     };
@@ -415,4 +416,45 @@ fn an_answer_that_is_read_once_more_is_billed_once() {
     assert_eq!(billing, [Billing::Billed, Billing::Repeated]);
     told.calls[fetched].response_id = 8;
     assert_eq!(told.close().1, [Billing::Billed, Billing::Billed], "it is all that is known of that answer");
+}
+
+#[test]
+fn of_spans_of_one_call_the_one_that_tells_most_details_is_billed() {
+    let mut told = Told::default();
+    let outer = llm(0, 100, 1000, 640);
+    let outer = told.call(Call { used: Used { reasoning: 600, ..outer.used }, ..outer });
+    told.within(outer, Call { scope: scope(2), ..llm(1, 99, 1000, 40) });
+    let (sums, billing) = told.close();
+    assert_eq!((tokens(&sums), sums.tokens.reasoning), ((1, 1000, 640), 600));
+    assert_eq!(billing, [Billing::Billed, Billing::Repeated]);
+    // The provider's own counts are believed all the same.
+    told.calls[1].counting = Counting::NATIVE;
+    assert_eq!(tokens(&told.sums()), (1, 1000, 40));
+}
+
+#[test]
+fn of_calls_that_count_those_before_them_the_last_of_a_loop_is_billed() {
+    let sums = |start, end, input, output| {
+        let call = llm(start, end, input, output);
+        Call { counting: Counting::ACCUMULATES, request: start + 1, response_id: start + 1, ..call }
+    };
+    let mut told = Told::default();
+    told.call(sums(0, 10, 100, 20));
+    told.call(sums(20, 30, 100 + 150, 40));
+    told.call(sums(40, 50, 100 + 150 + 150, 70));
+    // Another loop of the same parent begins anew.
+    told.call(sums(60, 70, 120, 10));
+    told.call(sums(80, 90, 120 + 160, 30));
+    let (of_loops, billing) = told.close();
+    assert_eq!(tokens(&of_loops), (5, 400 + 280, 70 + 30));
+    let [rest, last] = [Billing::Repeated, Billing::Billed];
+    assert_eq!(billing, [rest, rest, last, rest, last]);
+    // A conversation that grows counts nothing before.
+    let mut grows = Told::default();
+    grows.call(sums(0, 10, 1000, 20));
+    grows.call(sums(20, 30, 1100, 40));
+    assert_eq!(tokens(&grows.sums()), (2, 2100, 60));
+    // Nor do calls of others.
+    told.calls.iter_mut().for_each(|call| call.counting = Counting::default());
+    assert_eq!(tokens(&told.sums()), (5, 100 + 250 + 400 + 120 + 280, 170));
 }

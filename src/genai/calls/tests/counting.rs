@@ -70,7 +70,11 @@ fn a_request_that_is_sent_again_in_its_turn_is_a_retry() {
     let mut beside = Told::default();
     for at in [0, 20] {
         beside.call(asked(5, at, at + 10));
-        beside.call(Call { scope: scope(2), native: true, ..llm(at, at + 10, 10, 1) });
+        beside.call(Call {
+            scope: scope(2),
+            counting: super::super::call::Counting::NATIVE,
+            ..llm(at, at + 10, 10, 1)
+        });
     }
     assert_eq!((beside.sums().llm_calls, beside.sums().retries), (2, 1));
 }
