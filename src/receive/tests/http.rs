@@ -110,7 +110,7 @@ async fn each_row_of_the_table_holds_on_the_wire() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_ended() {
-    let patience = Patience { pace: Pace { stall: Duration::from_millis(50), rate: 1 }, ..PATIENCE };
+    let patience = Patience { pace: Pace { stall: Duration::from_millis(50), rate: 1, total: None }, ..PATIENCE };
     let up = up_with(&config(), IN_FLIGHT, patience).await;
     let request = format!("POST /v1/traces HTTP/1.1\r\nhost: x\r\n{PROTO}content-length: 10\r\n\r\nabc");
     let answer = raw(up.http(), request.as_bytes()).await;
