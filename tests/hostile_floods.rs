@@ -15,6 +15,7 @@ use hostile::attacks::{self, Attack};
 use process::{MIB, Watch};
 use support::client;
 use support::spans::{request, span};
+use tokio::io::AsyncWriteExt;
 
 const LIMIT: u64 = 256 * MIB;
 /// Good requests during an attack, and how long each may take; one in a hundred may take longer.
@@ -121,4 +122,53 @@ async fn continuations_that_do_not_end_stay_within_the_limit() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames_that_do_not_end_stay_within_the_limit() {
     withstands(Attack::Frames, 1000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_connections_than_descriptors_leave_health_and_metrics_reachable() {
+    let backend = support::backend::start().await;
+    let mut sieve = support::sieve::new().descriptors(64).exporter("otlp_grpc/a", &backend);
+    sieve = sieve.with("memory: {limit: 256MiB}");
+    let sieve = sieve.run().await;
+    let _attackers =
+        [sieve.grpc, sieve.http].map(|address| attacks::start(Attack::Silence, [127, 0, 0, 2].into(), address, 100));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for number in 0..20 {
+        let started = Instant::now();
+        let health = client::http(sieve.health).await.get("/healthz").await;
+        assert_eq!(health.status, 200);
+        sieve.scrape().await;
+        let name = format!("good {number}");
+        client::http(sieve.http).await.traces(&request(vec![span(&name, &name)])).await.accepted();
+        backend.spans_when(&name, |spans| spans.iter().any(|known| known.span.name == name)).await;
+        assert!(started.elapsed() < PROMPT * 3, "{:?}", started.elapsed());
+    }
+    assert!(sieve.stderr().contains("the limit of open files allows fewer connections"), "{}", sieve.stderr());
+    assert!(!sieve.stderr().contains("cannot accept"), "{}", sieve.stderr());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_fills_what_may_be_in_flight_does_not_keep_a_neighbor_out() {
+    let victim = hostile::start_with("memory: {limit: 256MiB}").await;
+    let flooder = |number: usize| {
+        let address = victim.sieve.http;
+        tokio::spawn(async move {
+            // Bodies of which all but the end comes.
+            let mut stream = attacks::connect([127, 0, 0, 2].into(), address).await.unwrap();
+            let body = hostile::post("/v1/traces", "content-type: application/x-protobuf\r\n", &vec![0; 4_000_000]);
+            let _ = stream.write_all(&body[..3_900_000]).await;
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            number
+        })
+    };
+    let flood: Vec<_> = (0..30).map(flooder).collect();
+    let full = |scrape: &support::metrics::Metrics| scrape.count("receiver_in_flight_bytes", &[]) > 18 * MIB;
+    victim.sieve.scrape_when("the flood is in flight", full).await;
+    for number in 0..REQUESTS {
+        assert!(good(&victim, number).await, "request {number}");
+    }
+    let stderr = victim.sieve.stderr();
+    assert!(stderr.contains("too many bytes of requests are in flight"), "{stderr}");
+    flood.iter().for_each(tokio::task::JoinHandle::abort);
+    victim.stays_well().await;
 }

@@ -9,7 +9,7 @@
 //! 4. Every [`TICK`] those are cut whose headers, answers or writes have stood still for too long.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,11 +17,12 @@ use hashbrown::HashMap;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::bounds::{Bounds, Cut};
 use super::peers::{Peer, PeerKey, Peers};
+use super::progress::Progress;
 use super::shed::{self, Candidate};
-use crate::clock::{Clock, SECOND};
+use crate::clock::Clock;
 use crate::observe::ledger::{DoorCounts, Ledger, Transport};
-use crate::observe::throttle::Throttle;
 
 /// How often connections are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -30,23 +31,6 @@ const IDLE_BYTES: u64 = 10 << 10;
 const SPEAKING_BYTES: u64 = 14 << 10;
 /// Bytes more through TLS.
 const TLS_BYTES: u64 = 32 << 10;
-/// Periods of answers that are told apart.
-const PERIODS: usize = 4;
-
-/// How long the connections of a listener may take, and how many there may be.
-#[derive(Clone, Debug)]
-pub(super) struct Bounds {
-    pub(super) max_connections: usize,
-    pub(super) max_header_bytes: usize,
-    /// Longest wait for the end of headers, or of any frame, that have begun.
-    pub(super) header_timeout: Duration,
-    /// Longest wait until an answer is read.
-    pub(super) write_timeout: Duration,
-    /// How long a connection may be without a request.
-    pub(super) idle_timeout: Option<Duration>,
-    /// Longest wait for a TLS handshake, and for the first request of a connection.
-    pub(super) greeting: Duration,
-}
 
 /// The table.
 pub(super) struct Connections {
@@ -77,20 +61,8 @@ pub(super) struct Connection {
     bounds: Arc<Bounds>,
     pub(super) peer: Arc<Peer>,
     transport: Transport,
-    accepted: u32,
     bytes: AtomicU64,
-    /// Requests whose answers have not been sent.
-    open: AtomicU32,
-    asked: AtomicBool,
-    /// A request has begun since the last bytes came.
-    begun: AtomicBool,
-    served: AtomicBool,
-    active: AtomicU32,
-    /// When the frame or headers that are not finished began, or the write that is blocked; zero for none.
-    unfinished: AtomicU32,
-    blocked: AtomicU32,
-    /// Answers that were not sent, by the period in which they were made.
-    unsent: [AtomicU32; PERIODS],
+    progress: Progress,
     fate: AtomicU8,
     fated: Notify,
 }
@@ -99,25 +71,6 @@ pub(super) struct Connection {
 pub(super) struct Seat {
     id: u64,
     pub(super) connection: Arc<Connection>,
-}
-
-/// Why a connection is ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
-    /// Without a request for too long. It may finish what is under way.
-    Idle = 1,
-    /// No request came on it.
-    Silent,
-    /// Headers or a frame did not end in time.
-    Headers,
-    /// An answer was not read in time.
-    Unread,
-    /// Headers are longer than allowed. The protocol layer ends it.
-    TooLong,
-    /// All connections take too much memory.
-    Memory,
-    /// There are too many connections.
-    Crowded,
 }
 
 // === impl Connections ===
@@ -150,34 +103,16 @@ impl Connections {
         bounds: &Arc<Bounds>,
         tls: bool,
     ) -> Seat {
-        let now = self.now();
         let mut inner = self.lock();
         let peer = inner.peers.join(PeerKey::of(address));
         let id = inner.next;
         inner.next += 1;
-        let connection = Arc::new(Connection {
-            table: self.clone(),
-            bounds: bounds.clone(),
-            peer,
-            transport,
-            accepted: now,
-            bytes: AtomicU64::new(0),
-            open: AtomicU32::new(0),
-            asked: AtomicBool::new(false),
-            begun: AtomicBool::new(false),
-            served: AtomicBool::new(false),
-            active: AtomicU32::new(now),
-            unfinished: AtomicU32::new(0),
-            blocked: AtomicU32::new(0),
-            unsent: Default::default(),
-            fate: AtomicU8::new(0),
-            fated: Notify::new(),
-        });
+        let connection = Connection::new(self.clone(), bounds.clone(), peer, transport);
         inner.connections.insert(id, connection.clone());
         self.peers.store(inner.peers.len(), Ordering::Relaxed);
         if self.door(transport).connections.fetch_add(1, Ordering::Relaxed) >= bounds.max_connections as u64 {
             let mine = inner.connections.values().filter(|one| one.transport == transport);
-            let candidates: Vec<Candidate> = mine.filter(|one| one.is_live()).map(Candidate::of).collect();
+            let candidates: Vec<Candidate<_>> = mine.filter(|one| one.is_live()).map(candidate).collect();
             shed::crowded(candidates, bounds.max_connections).iter().for_each(|one| one.cut(Cut::Crowded));
         }
         drop(inner);
@@ -203,7 +138,7 @@ impl Connections {
             self.now.store(now, Ordering::Relaxed);
             self.shed_from.store(0, Ordering::Relaxed);
             for connection in self.lock().connections.values() {
-                if let Some(cut) = connection.overdue(now) {
+                if let Some(cut) = connection.progress.overdue(&connection.bounds, now) {
                     connection.cut(cut);
                 }
             }
@@ -222,7 +157,7 @@ impl Connections {
     fn shed(&self) {
         self.shed_from.store(self.used().saturating_add(self.limit / 16), Ordering::Relaxed);
         let inner = self.lock();
-        let live = inner.connections.values().filter(|one| one.is_live()).map(Candidate::of).collect();
+        let live = inner.connections.values().filter(|one| one.is_live()).map(candidate).collect();
         shed::heavy(live, self.limit).iter().for_each(|one| one.cut(Cut::Memory));
     }
 
@@ -242,57 +177,32 @@ impl Connections {
 // === impl Connection ===
 
 impl Connection {
+    fn new(table: Arc<Connections>, bounds: Arc<Bounds>, peer: Arc<Peer>, transport: Transport) -> Arc<Self> {
+        let progress = Progress::new(table.now());
+        let (bytes, fate, fated) = Default::default();
+        Arc::new(Self { table, bounds, peer, transport, bytes, progress, fate, fated })
+    }
+
     /// A request begins, which takes `bytes`.
     pub(super) fn begin(&self, bytes: u64) {
-        self.open.fetch_add(1, Ordering::Relaxed);
-        self.asked.store(true, Ordering::Relaxed);
-        self.begun.store(true, Ordering::Relaxed);
-        self.touch();
+        self.progress.begin(self.table.now());
         self.grow(bytes);
     }
 
     /// Its answer is made; returns the period in which that was.
     pub(super) fn answered(&self) -> usize {
-        let period = self.period(self.table.now()) % PERIODS;
-        if let Some(count) = self.unsent.get(period) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-        period
+        self.progress.answered(&self.bounds, self.table.now())
     }
 
     /// It has ended: answered in `period`, or without an answer.
     pub(super) fn end(&self, bytes: u64, period: Option<usize>) {
-        if let Some(count) = period.and_then(|period| self.unsent.get(period)) {
-            count.fetch_sub(1, Ordering::Relaxed);
-        }
-        self.open.fetch_sub(1, Ordering::Relaxed);
-        self.touch();
+        self.progress.end(period, self.table.now());
         self.shrink(bytes);
     }
 
-    /// A request was accepted: it is a client of the kind that the process is there for.
-    pub(super) fn serve(&self) {
-        self.served.store(true, Ordering::Relaxed);
-    }
-
-    /// Something came or went of a request.
-    pub(super) fn touch(&self) {
-        self.active.store(self.table.now(), Ordering::Relaxed);
-    }
-
-    /// Whether a request has begun since the last call.
-    pub(super) fn take_begun(&self) -> bool {
-        self.has_begun() && self.begun.swap(false, Ordering::Relaxed)
-    }
-
-    /// Whether a request has begun since the last bytes came.
-    pub(super) fn has_begun(&self) -> bool {
-        self.begun.load(Ordering::Relaxed)
-    }
-
-    /// Whether a request is open.
-    pub(super) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Relaxed) > 0
+    /// What it has done and left undone.
+    pub(super) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Longest headers.
@@ -307,12 +217,12 @@ impl Connection {
 
     /// Headers or a frame begin, or have ended.
     pub(super) fn unfinished(&self, is_unfinished: bool) {
-        mark(&self.unfinished, is_unfinished, self.table.now());
+        self.progress.unfinished(is_unfinished, self.table.now());
     }
 
     /// Bytes cannot be written to the socket, or were.
     pub(super) fn blocked(&self, is_blocked: bool) {
-        mark(&self.blocked, is_blocked, self.table.now());
+        self.progress.blocked(is_blocked, self.table.now());
     }
 
     /// Counts `more` bytes of it.
@@ -330,7 +240,7 @@ impl Connection {
     /// a moment to go; therefore a connection of a peer above its share is cut here while the table is full.
     pub(super) fn may_read(&self) -> bool {
         let limit = self.table.limit;
-        let limit = if self.served.load(Ordering::Relaxed) { limit / 4 * 5 } else { limit };
+        let limit = if self.progress.is_served() { limit / 4 * 5 } else { limit };
         let may = self.table.used() <= limit
             || self.peer.bytes.load(Ordering::Relaxed)
                 <= limit / self.table.peers.load(Ordering::Relaxed).max(1) as u64;
@@ -355,7 +265,7 @@ impl Connection {
             self.fated.notify_one();
             if cut != Cut::Idle {
                 self.table.door(self.transport).cut_connections.fetch_add(1, Ordering::Relaxed);
-                self.tell(cut);
+                cut.tell(self.peer.key, self.transport, self.table.clock.now());
             }
         }
     }
@@ -363,7 +273,7 @@ impl Connection {
     /// Its headers are longer than allowed: the protocol layer answers, where it can, and ends it.
     pub(super) fn too_long(&self) {
         self.table.door(self.transport).cut_connections.fetch_add(1, Ordering::Relaxed);
-        self.tell(Cut::TooLong);
+        Cut::TooLong.tell(self.peer.key, self.transport, self.table.clock.now());
     }
 
     /// Waits until it is to be ended; returns whether it may finish what is under way.
@@ -372,75 +282,18 @@ impl Connection {
         self.fate.load(Ordering::Relaxed) == Cut::Idle as u8
     }
 
-    /// The figures by which it is compared with others: whether it was served, when it was active, its bytes.
-    pub(super) fn standing(&self) -> (bool, u32, u64) {
-        let load = |value: &AtomicU32| value.load(Ordering::Relaxed);
-        (self.served.load(Ordering::Relaxed), load(&self.active), self.bytes.load(Ordering::Relaxed))
-    }
-
     fn is_live(&self) -> bool {
         self.fate.load(Ordering::Relaxed) <= Cut::Idle as u8
     }
-
-    /// Why it must be ended at `now`, if it must.
-    fn overdue(&self, now: u32) -> Option<Cut> {
-        let bounds = &self.bounds;
-        let since = |mark: &AtomicU32| Some(mark.load(Ordering::Relaxed)).filter(|since| *since > 0);
-        let longer = |since: u32, than: Duration| u128::from(now.saturating_sub(since)) > than.as_millis();
-        let unread = || {
-            let overdue = self.period(now).checked_sub(PERIODS - 1);
-            let count = overdue.and_then(|period| self.unsent.get(period % PERIODS));
-            count.is_some_and(|count| count.load(Ordering::Relaxed) > 0)
-        };
-        match () {
-            // Until the next bytes come, the headers of an open request on HTTP/1 are taken for unfinished.
-            () if since(&self.unfinished).is_some_and(|since| longer(since, bounds.header_timeout))
-                && !self.has_begun() =>
-            {
-                Some(Cut::Headers)
-            }
-            () if since(&self.blocked).is_some_and(|since| longer(since, bounds.write_timeout)) || unread() => {
-                Some(Cut::Unread)
-            }
-            () if !self.asked.load(Ordering::Relaxed) => longer(self.accepted, bounds.greeting).then_some(Cut::Silent),
-            () if self.is_open() => None,
-            () => {
-                let idle = bounds.idle_timeout?;
-                longer(self.active.load(Ordering::Relaxed), idle).then_some(Cut::Idle)
-            }
-        }
-    }
-
-    /// The number of the period of answers at `now`, of which two make the timeout. With two whole periods between its own
-    /// and this one, an answer is overdue.
-    fn period(&self, now: u32) -> usize {
-        now as usize / (self.bounds.write_timeout.as_millis() as usize / 2).max(1)
-    }
-
-    /// Logs it, each reason at most every ten seconds.
-    fn tell(&self, cut: Cut) {
-        static LINES: [Throttle; 6] = [const { Throttle::new(10 * SECOND) }; 6];
-        let Some(line) = LINES.get(cut as usize - Cut::Silent as usize) else { return };
-        let Some(suppressed) = line.admit(self.table.clock.now()) else { return };
-        let (peer, transport) = (self.peer.key, self.transport);
-        let reason = match cut {
-            Cut::Idle => "idle",
-            Cut::Silent => "no request came on it",
-            Cut::Headers => "its headers or a frame did not end in time",
-            Cut::Unread => "its client does not read the answers",
-            Cut::TooLong => "its headers are longer than max_header_bytes",
-            Cut::Memory => "connections take more than their share of memory.limit",
-            Cut::Crowded => "there are more connections than max_connections",
-        };
-        tracing::warn!(%peer, ?transport, reason, suppressed, "connection cut");
-    }
 }
 
-fn mark(mark: &AtomicU32, set: bool, now: u32) {
-    match (set, mark.load(Ordering::Relaxed)) {
-        (true, 0) => mark.store(now, Ordering::Relaxed),
-        (false, 1..) => mark.store(0, Ordering::Relaxed),
-        _ => {}
+fn candidate(connection: &Arc<Connection>) -> Candidate<Arc<Connection>> {
+    Candidate {
+        connection: connection.clone(),
+        peer: connection.peer.key,
+        served: connection.progress.is_served(),
+        active: connection.progress.active(),
+        bytes: connection.bytes.load(Ordering::Relaxed),
     }
 }
 

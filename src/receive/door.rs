@@ -86,7 +86,7 @@ impl Door {
         counts.request_bytes.fetch_add(received, Ordering::Relaxed);
         outcome.count(counts);
         match outcome {
-            Outcome::Accepted { .. } => connection.serve(),
+            Outcome::Accepted { .. } => connection.progress().serve(),
             Outcome::Crowded => {
                 if let Some(suppressed) = CROWDED.admit(self.intake.clock.now()) {
                     let (peer, limit) = (connection.peer.key, self.intake.in_flight_limit);

@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
 use super::admission::Permit;
 use super::body::{Parts, Source};
@@ -19,6 +21,9 @@ use super::peers::Peer;
 use super::{cors, reply};
 use crate::config::HttpReceiver;
 use crate::flow::Signal;
+
+/// How long the rest of a body that was refused is read.
+const DISCARD: Duration = Duration::from_secs(5);
 
 /// What an HTTP listener serves.
 pub(super) struct Http {
@@ -104,13 +109,15 @@ impl Http {
         Ok((body, permit))
     }
 
-    /// Reads what is left of a body and throws it away, up to the limit.
+    /// Reads what is left of a body and throws it away: as much as twice the limit, so that the client of a body that is a
+    /// little too large reads why it was refused.
     fn discard_rest(&self, mut source: Source<Incoming>) {
-        let limit = self.door.limit as u64;
-        if source.is_end() || source.exact_len().is_some_and(|len| len > limit) {
+        let most = (self.door.limit as u64).saturating_mul(2);
+        if source.is_end() {
             return;
         }
-        tokio::spawn(async move { while source.received() <= limit && matches!(source.next().await, Ok(Some(_))) {} });
+        let rest = async move { while source.received() <= most && matches!(source.next().await, Ok(Some(_))) {} };
+        tokio::spawn(timeout(DISCARD, rest));
     }
 
     fn signal_of(&self, path: &str) -> Option<Signal> {

@@ -4,7 +4,7 @@
 //!
 //! 1. A connection is accepted and spoken to by hyper ([`serve`]), through TLS where configured ([`tls`]);
 //!    its bytes are read in large pieces ([`read_ahead`]). It counts in the table of connections ([`connections`]), which
-//!    is told of its progress ([`watched`], [`frames`]), of its requests until their answers are sent ([`answers`]), and
+//!    is told of its progress ([`watched`], [`frames`], [`progress`]), of its requests until their answers are sent ([`answers`]), and
 //!    of its peer ([`peers`]), and which cuts it where it takes too much or stands still ([`shed`]).
 //! 2. Headers are checked; while the process is starting, stopping or short of memory it is refused here ([`door`]).
 //! 3. Its claimed size is admitted ([`admission`]), then its body is read at a pace that it must keep ([`body`]).
@@ -17,6 +17,7 @@
 mod admission;
 mod answers;
 mod body;
+mod bounds;
 mod connections;
 mod cors;
 mod door;
@@ -29,6 +30,7 @@ mod intake;
 mod json;
 mod outcome;
 mod peers;
+mod progress;
 mod read_ahead;
 mod reply;
 mod serve;
@@ -57,7 +59,8 @@ use crate::config;
 use crate::observe::ledger::{Ledger, Transport};
 use admission::Admission;
 use body::Pace;
-use connections::{Bounds, Connections};
+use bounds::Bounds;
+use connections::Connections;
 use door::Door;
 use serve::{Listening, Manner};
 
@@ -156,6 +159,12 @@ async fn start_with(config: &config::Receivers, intake: Intake, patience: Patien
     let connections = Connections::new(intake.connection_limit, intake.ledger.clone(), intake.clock.clone());
     let listeners = 1 + usize::from(grpc.is_some() && http.is_some());
     let affordable = connections.affordable(intake.descriptors) / listeners;
+    if affordable * listeners >= intake.descriptors {
+        tracing::warn!(
+            max_connections = affordable,
+            "the limit of open files allows fewer connections than memory.limit; raise it (ulimit -n, LimitNOFILE)"
+        );
+    }
     let most = |protocol, wanted: Option<usize>| {
         if let Some(wanted) = wanted.filter(|wanted| *wanted > affordable) {
             let key = format!("receivers.otlp.protocols.{protocol}.max_connections");

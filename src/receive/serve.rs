@@ -23,7 +23,8 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::answers::{Answer, Open};
-use super::connections::{Bounds, Connection, Connections, Seat};
+use super::bounds::Bounds;
+use super::connections::{Connection, Connections, Seat};
 use super::grpc;
 use super::read_ahead::ReadAhead;
 use super::watched::Watched;

@@ -65,8 +65,8 @@ impl<S> Watched<S> {
             Protocol::Unknown(_) => {}
             Protocol::Http1(since) => {
                 // The bytes of a body are counted with its request.
-                let before = if self.connection.take_begun() { 0 } else { *since };
-                *since = if self.connection.is_open() { 0 } else { before.saturating_add(bytes.len()) };
+                let before = if self.connection.progress().take_begun() { 0 } else { *since };
+                *since = if self.connection.progress().is_open() { 0 } else { before.saturating_add(bytes.len()) };
                 let longest = self.connection.max_header_bytes();
                 if before < longest && *since >= longest {
                     self.connection.too_long();
@@ -78,7 +78,7 @@ impl<S> Watched<S> {
                     self.connection.too_long();
                     return Err(io::Error::new(io::ErrorKind::InvalidData, "headers are longer than allowed"));
                 }
-                self.connection.take_begun();
+                self.connection.progress().take_begun();
                 self.connection.unfinished(frames.is_unfinished());
             }
         }
@@ -89,7 +89,7 @@ impl<S> Watched<S> {
     fn settle(&mut self, idle: bool) {
         let unfinished = match &self.protocol {
             Protocol::Unknown(_) => 0,
-            Protocol::Http1(_) if self.connection.has_begun() => 0,
+            Protocol::Http1(_) if self.connection.progress().has_begun() => 0,
             Protocol::Http1(since) => (*since).min(self.connection.max_header_bytes()) as u64,
             Protocol::Http2(frames) => frames.unfinished() as u64,
         };

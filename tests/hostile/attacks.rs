@@ -73,6 +73,8 @@ pub fn start(attack: Attack, source: IpAddr, address: SocketAddr, connections: u
 pub async fn connect(source: IpAddr, address: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
+    // Ends with a reset, which leaves no port behind that waits.
+    socket.set_zero_linger()?;
     socket.bind(SocketAddr::new(source, 0))?;
     socket.connect(address).await
 }

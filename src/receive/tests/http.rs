@@ -273,3 +273,21 @@ async fn what_is_cut_short_is_never_taken() {
     }
     assert_eq!((up.taken().len(), up.in_flight(Transport::Http)), (0, 0));
 }
+
+#[tokio::test]
+async fn a_body_above_the_limit_is_refused_in_an_answer_that_the_client_can_read() {
+    let up = up().await;
+    for size in [LIMIT + 1, LIMIT * 2] {
+        let answer = raw(up.http(), &post("/v1/traces", PROTO, &vec![0; size])).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{size}: {answer}");
+    }
+    // What comes beyond that is not read for ever.
+    let mut stream = TcpStream::connect(up.http()).await.unwrap();
+    let head = format!("POST /v1/traces HTTP/1.1\r\nhost: x\r\n{PROTO}content-length: 1000000000\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut sent = 0;
+    while sent < 16 * LIMIT && stream.write_all(&vec![0; LIMIT]).await.is_ok() {
+        sent += LIMIT;
+    }
+    assert!(sent < 16 * LIMIT);
+}
