@@ -349,6 +349,8 @@ fn intake(config: &Config, shared: &Shared, sessions: &Sessions, exporters: &Exp
         carries,
         shut: Arc::new(move || pressure.is_full(counted()) || shut.is_shut()),
         in_flight_limit: shares.in_flight,
+        connection_limit: shares.connections,
+        descriptors: machine::connection_descriptors(),
     }
 }
 

@@ -333,7 +333,7 @@ async fn an_afternoon_of_one_coding_agent_is_one_session() {
         .with("sessions: {settle: 1s, idle_timeout: 2s}")
         .with("memory: {limit: 2GiB}")
         .with("sampling: {rules: [{name: whole, when: 'session.spans == 320000'}]}")
-        .exporter("otlp_grpc/sink", backend.address)
+        .exporter("otlp_grpc/sink", &backend)
         .run()
         .await;
     let grpc = client::grpc(sieve.grpc).await;

@@ -81,8 +81,12 @@ pub struct GrpcReceiver {
     pub endpoint: SocketAddr,
     /// `max_recv_msg_size_mib` in bytes, 64 MiB: largest message, compressed or not.
     pub max_recv_msg_size: usize,
-    /// `max_concurrent_streams`
-    pub max_concurrent_streams: Option<u32>,
+    /// `max_concurrent_streams`: open requests of a connection, 200.
+    pub max_concurrent_streams: u32,
+    /// `max_connections`: by default as many as memory and file descriptors allow.
+    pub max_connections: Option<usize>,
+    /// `max_header_bytes`: largest headers of a request, 32 KiB.
+    pub max_header_bytes: usize,
     /// `keepalive`
     pub keepalive: Keepalive,
     /// `tls`
@@ -109,6 +113,20 @@ pub struct HttpReceiver {
     pub endpoint: SocketAddr,
     /// `max_request_body_size` in bytes, 20 MiB as in otelcol: largest body, compressed or not.
     pub max_request_body_size: usize,
+    /// `max_concurrent_streams`: open requests of a connection over HTTP/2, 200.
+    pub max_concurrent_streams: u32,
+    /// `max_connections`: by default as many as memory and file descriptors allow.
+    pub max_connections: Option<usize>,
+    /// `max_header_bytes`: largest headers of a request, 32 KiB.
+    pub max_header_bytes: usize,
+    /// `read_header_timeout`: longest wait for the end of headers that have begun, 10s.
+    pub read_header_timeout: Duration,
+    /// `read_timeout`: longest time for the body of a request, whatever its pace; none by default.
+    pub read_timeout: Option<Duration>,
+    /// `write_timeout`: longest time until an answer is read, 10s.
+    pub write_timeout: Duration,
+    /// `idle_timeout`: how long a connection may be without a request, 1m.
+    pub idle_timeout: Duration,
     /// `traces_url_path`
     pub traces_url_path: String,
     /// `logs_url_path`
@@ -470,6 +488,11 @@ impl std::fmt::Debug for Secret {
 
 // === defaults ===
 
+/// Open requests of a connection over HTTP/2.
+const MAX_STREAMS: u32 = 200;
+/// Bytes of the headers of a request.
+const MAX_HEADERS: usize = 32 << 10;
+
 impl Default for Receivers {
     fn default() -> Self {
         Self { grpc: Some(GrpcReceiver::default()), http: Some(HttpReceiver::default()) }
@@ -481,7 +504,9 @@ impl Default for GrpcReceiver {
         Self {
             endpoint: SocketAddr::from(([127, 0, 0, 1], 4317)),
             max_recv_msg_size: 64 << 20,
-            max_concurrent_streams: None,
+            max_concurrent_streams: MAX_STREAMS,
+            max_connections: None,
+            max_header_bytes: MAX_HEADERS,
             keepalive: Keepalive::default(),
             tls: None,
         }
@@ -504,6 +529,13 @@ impl Default for HttpReceiver {
         Self {
             endpoint: SocketAddr::from(([127, 0, 0, 1], 4318)),
             max_request_body_size: 20 << 20,
+            max_concurrent_streams: MAX_STREAMS,
+            max_connections: None,
+            max_header_bytes: MAX_HEADERS,
+            read_header_timeout: Duration::from_secs(10),
+            read_timeout: None,
+            write_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
             traces_url_path: "/v1/traces".into(),
             logs_url_path: "/v1/logs".into(),
             metrics_url_path: "/v1/metrics".into(),

@@ -2,12 +2,20 @@
 //! and the other to an orchestrator's probes, and neither to those who send spans.
 //!
 //! One request a connection and ten seconds for it: scrapers and probes come anew each time, and nobody else is meant to.
+//! Where there are too many connections, the oldest that has asked nothing makes room for the new one.
+//!
+//! On a loopback address only requests to a loopback host are answered: a page in a browser on this machine could otherwise
+//! read the answers through a name of its own that resolves to the address (DNS rebinding).
 
+use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -15,8 +23,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
+use super::machine;
 use super::metrics::{self, Sources};
 use super::pressure::Level;
 use super::throttle::Throttle;
@@ -27,8 +36,6 @@ const CONNECTION: Duration = Duration::from_secs(10);
 /// How long its request may take to come: connections that say nothing would keep probes waiting until they are given up,
 /// which is after a second in Kubernetes.
 const REQUEST: Duration = Duration::from_millis(500);
-/// How many connections there may be at once, on each listener; others wait.
-const CONNECTIONS: usize = 64;
 
 /// What a listener answers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +44,20 @@ pub enum Pages {
     Metrics,
     /// `/healthz`, `/readyz`, and `/` as otelcol's `health_check` extension answers it.
     Health,
+}
+
+/// What the connections of a listener share.
+struct Listener {
+    pages: Pages,
+    sources: Sources,
+    /// Whether the address is reached from this machine alone.
+    is_loopback: bool,
+}
+
+/// A connection, and whether it has asked something.
+struct Open {
+    task: AbortHandle,
+    asked: Arc<AtomicBool>,
 }
 
 /// An answer before it is put into a response.
@@ -54,22 +75,31 @@ pub async fn serve(endpoint: SocketAddr, pages: Pages, sources: Sources) -> io::
     let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {endpoint}: {error}"));
     let listener = TcpListener::bind(endpoint).await.map_err(named)?;
     let address = listener.local_addr().map_err(named)?;
-    Ok((address, tokio::spawn(accept(listener, pages, sources))))
+    let shared = Arc::new(Listener { pages, sources, is_loopback: address.ip().to_canonical().is_loopback() });
+    Ok((address, tokio::spawn(accept(listener, shared, machine::page_descriptors()))))
 }
 
-async fn accept(listener: TcpListener, pages: Pages, sources: Sources) {
+/// Accepts connections, of which there may be `most` at once.
+async fn accept(listener: TcpListener, shared: Arc<Listener>, most: usize) {
     static FAILURES: Throttle = Throttle::new(10 * SECOND);
     let mut connections = JoinSet::new();
+    let mut open = VecDeque::new();
     loop {
-        while connections.len() >= CONNECTIONS {
+        while connections.len() >= most {
+            evict(&mut open);
             connections.join_next().await;
         }
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => drop(connections.spawn(converse(stream, pages, sources.clone()))),
+                Ok((stream, _)) => {
+                    let asked = Arc::<AtomicBool>::default();
+                    let task = connections.spawn(converse(stream, shared.clone(), asked.clone()));
+                    open.retain(|open: &Open| !open.task.is_finished());
+                    open.push_back(Open { task, asked });
+                }
                 Err(error) => {
-                    if let Some(suppressed) = FAILURES.admit(sources.clock.now()) {
-                        tracing::warn!(%error, suppressed, ?pages, "cannot accept a connection");
+                    if let Some(suppressed) = FAILURES.admit(shared.sources.clock.now()) {
+                        tracing::warn!(%error, suppressed, pages = ?shared.pages, "cannot accept a connection");
                     }
                     // Mostly for want of file descriptors, which come back with time only.
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -80,9 +110,22 @@ async fn accept(listener: TcpListener, pages: Pages, sources: Sources) {
     }
 }
 
-async fn converse(stream: TcpStream, pages: Pages, sources: Sources) {
+/// Ends the oldest connection that has asked nothing, or else the oldest.
+fn evict(open: &mut VecDeque<Open>) {
+    open.retain(|open| !open.task.is_finished());
+    let silent = open.iter().position(|open| !open.asked.load(Ordering::Relaxed));
+    if let Some(oldest) = open.remove(silent.unwrap_or(0)) {
+        oldest.task.abort();
+    }
+}
+
+async fn converse(stream: TcpStream, shared: Arc<Listener>, asked: Arc<AtomicBool>) {
     let answer = service_fn(move |request: Request<Incoming>| {
-        let page = route(pages, request.method(), request.uri().path(), &sources);
+        asked.store(true, Ordering::Relaxed);
+        let page = match shared.is_loopback && !is_loopback_host(&request) {
+            true => Page::text(StatusCode::MISDIRECTED_REQUEST, "this address answers to localhost only"),
+            false => route(shared.pages, request.method(), request.uri().path(), &shared.sources),
+        };
         std::future::ready(page.response())
     });
     let connection = http1::Builder::new()
@@ -93,6 +136,20 @@ async fn converse(stream: TcpStream, pages: Pages, sources: Sources) {
         .serve_connection(TokioIo::new(stream), answer);
     // Whoever is too slow, hangs up or speaks something else has had their answer.
     let _ = tokio::time::timeout(CONNECTION, connection).await;
+}
+
+/// Whether a request names a loopback host, or none, as HTTP/1.0 may.
+fn is_loopback_host<B>(request: &Request<B>) -> bool {
+    let header = request.headers().get(header::HOST).map(|host| host.as_bytes());
+    let Some(host) = request.uri().authority().map(|authority| authority.as_str().as_bytes()).or(header) else {
+        return true;
+    };
+    let Some(authority) = std::str::from_utf8(host).ok().and_then(|host| host.parse::<Authority>().ok()) else {
+        return false;
+    };
+    let host = authority.host();
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 fn route(pages: Pages, method: &Method, path: &str, sources: &Sources) -> Page {

@@ -70,6 +70,12 @@ pub struct DoorCounts {
     pub request_bytes: AtomicU64,
     /// Bytes of requests being read or worked on now.
     pub in_flight_bytes: AtomicU64,
+    /// Open connections.
+    pub connections: AtomicU64,
+    /// Bytes of memory that they take, by estimate, beside those in flight.
+    pub connection_bytes: AtomicU64,
+    /// Connections that were cut for want of progress or of room.
+    pub cut_connections: AtomicU64,
 }
 
 /// The counts of one shard, changed by its thread alone.

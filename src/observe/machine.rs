@@ -8,6 +8,11 @@ use std::time::Duration;
 /// Ticks a second of the times in `/proc/*/stat`: `USER_HZ`, the same on all machines that Linux runs on today.
 const TICKS: u64 = 100;
 
+/// Fewest and most descriptors that are kept for exporters and files.
+const RESERVE: (usize, usize) = (16, 256);
+/// Most connections of a listener for metrics or health.
+const PAGES: usize = 64;
+
 /// Bytes of memory that the process may use: the least of the machine's and of the limits of its cgroup and of those
 /// around it. `None` where the system does not say.
 pub fn memory() -> Option<u64> {
@@ -27,6 +32,29 @@ pub fn resident() -> Option<u64> {
 /// CPU time of the process, in user and kernel mode.
 pub fn cpu_time() -> Option<Duration> {
     ticks(&fs::read_to_string("/proc/self/stat").ok()?).map(|ticks| Duration::from_millis(ticks * 1000 / TICKS))
+}
+
+/// File descriptors that connections of the receivers may have: what the limit of the process leaves beside those that are
+/// open, those of [`page_descriptors`] for each of two listeners, and a quarter for exporters and files. All there may be
+/// where the system does not say.
+pub fn connection_descriptors() -> usize {
+    let open = fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    descriptors().map_or(usize::MAX, |limit| {
+        let reserve = (limit / 4).clamp(RESERVE.0, RESERVE.1) + 2 * page_descriptors();
+        limit.saturating_sub(open + reserve).max(1)
+    })
+}
+
+/// File descriptors that connections of a listener for metrics or health may have.
+pub fn page_descriptors() -> usize {
+    descriptors().map_or(PAGES, |limit| (limit / 8).clamp(4, PAGES))
+}
+
+/// The soft limit of open file descriptors; `None` where the system does not say, or there is none.
+fn descriptors() -> Option<usize> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 fn memory_under(root: &Path) -> Option<u64> {

@@ -73,6 +73,8 @@ pub struct Reading {
     pub log: LogUsage,
     /// Requests being read or worked on.
     pub in_flight: u64,
+    /// Connections of the receivers.
+    pub connections: u64,
     /// The exporters' queues.
     pub queued: u64,
     /// The shards' tables, by their own estimate, and what is on its way to them.
@@ -89,6 +91,8 @@ pub struct Shares {
     /// Requests being read or worked on: an eighth, so that bursts of large requests are taken, and no more than 1 GiB,
     /// which is enough for any number of cores.
     pub in_flight: u64,
+    /// Connections with their headers and unsent answers: a sixteenth, and no more than 256 MiB.
+    pub connections: u64,
     /// All exporters' queues together: twice what the configuration asks for, because what is under way is there as it was
     /// queued and as it is sent; up to a quarter.
     pub queues: u64,
@@ -108,8 +112,9 @@ pub fn split(limit: u64, queues: u64) -> Shares {
     let in_flight = (rest / 8).clamp(8 * MIB, 1024 * MIB).min(rest);
     let queues = queues.saturating_mul(2).min(rest / 4);
     let tables = rest / 8;
-    let log = rest.saturating_sub(in_flight + queues + tables);
-    Shares { base, in_flight, queues, tables, log }
+    let connections = (rest / 16).min(256 * MIB);
+    let log = rest.saturating_sub(in_flight + connections + queues + tables);
+    Shares { base, in_flight, connections, queues, tables, log }
 }
 
 /// Samples the memory until it is dropped.
@@ -281,6 +286,7 @@ impl Reading {
         Self {
             log: log.usage(),
             in_flight: ledger.doors.iter().map(|door| door.in_flight_bytes.load(Ordering::Relaxed)).sum(),
+            connections: ledger.doors.iter().map(|door| door.connection_bytes.load(Ordering::Relaxed)).sum(),
             queued: ledger.lanes.iter().map(|lane| lane.read().queue_bytes).sum(),
             tables: ledger.total().table_bytes.saturating_add(arriving),
             resident: None,
@@ -289,7 +295,8 @@ impl Reading {
 
     /// The sum of the bytes that are counted.
     pub fn counted(&self) -> u64 {
-        [self.log.held, self.in_flight, self.queued, self.tables].into_iter().fold(0, u64::saturating_add)
+        let parts = [self.log.held, self.in_flight, self.connections, self.queued, self.tables];
+        parts.into_iter().fold(0, u64::saturating_add)
     }
 }
 

@@ -9,8 +9,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::outcome::Outcome;
 
-/// Frames shorter than this are copied together, so that a body of tiny ones costs no more than its bytes.
-const OWN_PART: usize = 2048;
+/// Frames shorter than this are copied together, so that a body of tiny ones costs little more than its bytes: each keeps the
+/// buffer of up to 64 KiB into which it was read.
+const OWN_PART: usize = 8 << 10;
 
 /// How fast a body must come.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Pace {
     pub(super) stall: Duration,
     /// Bytes per second that it must reach on the average, `stall` aside.
     pub(super) rate: u64,
+    /// Longest time for all of it.
+    pub(super) total: Option<Duration>,
 }
 
 /// A body that is being read.
@@ -56,7 +59,8 @@ where
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Outcome> {
         loop {
             let earned = Duration::from_millis(self.received.saturating_mul(1000) / self.pace.rate.max(1));
-            let average = self.started.checked_add(self.pace.stall.saturating_add(earned));
+            let allowed = self.pace.stall.saturating_add(earned);
+            let average = self.started.checked_add(self.pace.total.map_or(allowed, |total| total.min(allowed)));
             let now = Instant::now();
             if average.is_some_and(|average| average < now) {
                 return Err(Outcome::TooSlow);
@@ -145,13 +149,13 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
-    const PACE: Pace = Pace { stall: Duration::from_secs(30), rate: 1000 };
+    const PACE: Pace = Pace { stall: Duration::from_secs(30), rate: 1000, total: None };
 
     #[test]
     fn parts_keep_their_order_whatever_their_sizes() {
         let mut parts = Parts::default();
         let mut wanted = Vec::new();
-        for size in [1, 5000, 3, 4, 2048, 2047, 9000, 1] {
+        for size in [1, 9000, 3, 4, OWN_PART, OWN_PART - 1, 20_000, 1] {
             let bytes: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
             wanted.extend_from_slice(&bytes);
             parts.push(bytes.into());
@@ -166,7 +170,7 @@ mod tests {
     #[test]
     fn one_part_is_not_copied() {
         let mut parts = Parts::default();
-        let bytes = Bytes::from(vec![7; 4096]);
+        let bytes = Bytes::from(vec![7; OWN_PART]);
         parts.push(bytes.clone());
         assert_eq!(parts.into_bytes().as_ptr(), bytes.as_ptr());
         assert!(Parts::default().into_bytes().is_empty());
@@ -185,13 +189,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_stands_still_is_ended() {
-        let mut source = Source::new(Still, Pace { stall: Duration::from_millis(20), rate: 1 });
+        let mut source = Source::new(Still, Pace { stall: Duration::from_millis(20), rate: 1, total: None });
         assert_eq!(source.next().await, Err(Outcome::TooSlow));
     }
 
     #[tokio::test]
     async fn a_body_that_drips_is_ended_although_it_never_stands_still() {
-        let mut source = Source::new(Drip, Pace { stall: Duration::from_millis(20), rate: u64::MAX });
+        let mut source = Source::new(Drip, Pace { stall: Duration::from_millis(20), rate: u64::MAX, total: None });
         let ended = loop {
             match source.next().await {
                 Ok(Some(_)) => {}

@@ -13,14 +13,18 @@ use http_body::Body;
 
 use super::admission::{Admission, Permit};
 use super::body::{Pace, Parts, Source};
+use super::connections::Connection;
 use super::framing;
 use super::inflate::{Encoding, InflateError, first_capacity, inflate, next_capacity};
 use super::intake::Intake;
 use super::json;
 use super::outcome::Outcome;
+use super::peers::Peer;
+use crate::clock::SECOND;
 use crate::flow::{Receipt, Signal};
 use crate::log::{AppendError, Record, RecordKind};
 use crate::observe::ledger::Transport;
+use crate::observe::throttle::Throttle;
 
 /// One transport's door.
 pub(super) struct Door {
@@ -63,8 +67,8 @@ impl Door {
     }
 
     /// Admits a request that claims `bytes`.
-    pub(super) fn admit(&self, bytes: usize) -> Result<Permit, Outcome> {
-        self.admission.admit(self.transport, bytes)
+    pub(super) fn admit(&self, peer: &Arc<Peer>, bytes: usize) -> Result<Permit, Outcome> {
+        self.admission.admit(self.transport, peer, bytes)
     }
 
     /// A body to be read, at this door's pace.
@@ -75,11 +79,22 @@ impl Door {
         Source::new(body, self.pace)
     }
 
-    /// Counts a request, of which `received` bytes were read.
-    pub(super) fn count(&self, outcome: &Outcome, received: u64) {
+    /// Counts a request of this connection, of which `received` bytes were read.
+    pub(super) fn count(&self, connection: &Connection, outcome: &Outcome, received: u64) {
+        static CROWDED: Throttle = Throttle::new(10 * SECOND);
         let counts = self.intake.ledger.door(self.transport);
         counts.request_bytes.fetch_add(received, Ordering::Relaxed);
         outcome.count(counts);
+        match outcome {
+            Outcome::Accepted { .. } => connection.progress().serve(),
+            Outcome::Crowded => {
+                if let Some(suppressed) = CROWDED.admit(self.intake.clock.now()) {
+                    let (peer, limit) = (connection.peer.key, self.intake.in_flight_limit);
+                    tracing::warn!(%peer, limit, suppressed, "request refused: too many bytes of requests are in flight");
+                }
+            }
+            _ => {}
+        }
         if !matches!(outcome, Outcome::Accepted { refused: 0, .. }) {
             tracing::debug!(transport = ?self.transport, ?outcome, "request refused, or part of it");
         }

@@ -17,9 +17,11 @@ use tower::ServiceExt;
 
 use super::admission::Permit;
 use super::body::{Parts, Source};
+use super::connections::Connection;
 use super::door::{Door, Format};
 use super::inflate::Encoding;
 use super::outcome::Outcome;
+use super::peers::Peer;
 use super::reply;
 use crate::flow::Signal;
 
@@ -27,6 +29,8 @@ use crate::flow::Signal;
 pub(super) const TRACE_SERVICE: &str = "opentelemetry.proto.collector.trace.v1.TraceService";
 
 const HEALTH: &str = "/grpc.health.v1.Health/";
+/// The method of the health service whose answer lasts.
+pub(super) const WATCH: &str = "/grpc.health.v1.Health/Watch";
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// What a gRPC listener serves.
@@ -46,17 +50,21 @@ struct Message {
 
 impl Grpc {
     /// Answers one request.
-    pub(super) async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    pub(super) async fn serve(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        connection: Arc<Connection>,
+    ) -> Result<Response<Body>, Infallible> {
         if request.uri().path().starts_with(HEALTH) {
             return self.health.clone().oneshot(request).await;
         }
         let (head, body) = request.into_parts();
         let mut source = self.door.source(body);
         let outcome = match self.check(&head.method, head.uri.path(), &head.headers) {
-            Ok((signal, encoding)) => self.export(signal, encoding, &mut source).await,
+            Ok((signal, encoding)) => self.export(signal, encoding, &connection.peer, &mut source).await,
             Err(refused) => refused,
         };
-        self.door.count(&outcome, source.received());
+        self.door.count(&connection, &outcome, source.received());
         Ok(reply::grpc(&outcome))
     }
 
@@ -76,8 +84,14 @@ impl Grpc {
         Ok((signal, encoding))
     }
 
-    async fn export(&self, signal: Signal, encoding: Encoding, source: &mut Source<Incoming>) -> Outcome {
-        let mut message = match self.read(source).await {
+    async fn export(
+        &self,
+        signal: Signal,
+        encoding: Encoding,
+        peer: &Arc<Peer>,
+        source: &mut Source<Incoming>,
+    ) -> Outcome {
+        let mut message = match self.read(peer, source).await {
             Ok(message) => message,
             Err(refused) => return refused,
         };
@@ -92,7 +106,7 @@ impl Grpc {
     }
 
     /// Reads the one message of a unary call.
-    async fn read(&self, source: &mut Source<Incoming>) -> Result<Message, Outcome> {
+    async fn read(&self, peer: &Arc<Peer>, source: &mut Source<Incoming>) -> Result<Message, Outcome> {
         let (prefix, first) = read_prefix(source).await?;
         let [flag, len @ ..] = prefix;
         let len = u32::from_be_bytes(len) as usize;
@@ -102,7 +116,7 @@ impl Grpc {
         if len > self.door.limit {
             return Err(Outcome::TooLarge(self.door.limit));
         }
-        let mut permit = self.door.admit(len)?;
+        let mut permit = self.door.admit(peer, len)?;
         let mut body = Parts::default();
         let mut next = Some(first);
         while let Some(bytes) = next {

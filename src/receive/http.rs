@@ -2,21 +2,28 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
 use super::admission::Permit;
 use super::body::{Parts, Source};
+use super::connections::Connection;
 use super::door::{Door, Format};
 use super::inflate::Encoding;
 use super::outcome::Outcome;
+use super::peers::Peer;
 use super::{cors, reply};
 use crate::config::HttpReceiver;
 use crate::flow::Signal;
+
+/// How long the rest of a body that was refused is read.
+const DISCARD: Duration = Duration::from_secs(5);
 
 /// What an HTTP listener serves.
 pub(super) struct Http {
@@ -31,6 +38,7 @@ impl Http {
     pub(super) async fn serve(
         self: Arc<Self>,
         request: Request<Incoming>,
+        connection: Arc<Connection>,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         let (head, body) = request.into_parts();
         if let Some(cors) = &self.config.cors
@@ -46,9 +54,11 @@ impl Http {
             (None, _) => Outcome::Unknown(head.uri.path().chars().take(128).collect()),
             _ if head.method != Method::POST => Outcome::Method,
             (_, None) => Outcome::MediaType(media_of(&head.headers)),
-            (Some(signal), Some(format)) => self.export(signal, format, &head.headers, &mut source).await,
+            (Some(signal), Some(format)) => {
+                self.export(signal, format, &head.headers, &connection.peer, &mut source).await
+            }
         };
-        self.door.count(&outcome, source.received());
+        self.door.count(&connection, &outcome, source.received());
         let mut response = reply::http(&outcome, signal.unwrap_or(Signal::Traces), format);
         if let Some(cors) = &self.config.cors {
             cors::decorate(cors, &head.headers, response.headers_mut());
@@ -65,12 +75,13 @@ impl Http {
         signal: Signal,
         format: Format,
         headers: &HeaderMap,
+        peer: &Arc<Peer>,
         source: &mut Source<Incoming>,
     ) -> Outcome {
         let read = async {
             let encoding = Encoding::parse(headers.get(CONTENT_ENCODING))?;
             self.door.open()?;
-            let (body, permit) = self.read(source).await?;
+            let (body, permit) = self.read(peer, source).await?;
             Ok((encoding, body, permit))
         };
         match read.await {
@@ -79,13 +90,13 @@ impl Http {
         }
     }
 
-    async fn read(&self, source: &mut Source<Incoming>) -> Result<(Parts, Permit), Outcome> {
+    async fn read(&self, peer: &Arc<Peer>, source: &mut Source<Incoming>) -> Result<(Parts, Permit), Outcome> {
         let claimed = source.exact_len();
         if claimed.is_some_and(|len| len > self.door.limit as u64) {
             return Err(Outcome::TooLarge(self.door.limit));
         }
         let most = claimed.map_or(self.door.limit, |len| len as usize);
-        let mut permit = self.door.admit(most)?;
+        let mut permit = self.door.admit(peer, most)?;
         let mut body = Parts::default();
         while let Some(bytes) = source.next().await? {
             let len = body.len().saturating_add(bytes.len());
@@ -98,13 +109,15 @@ impl Http {
         Ok((body, permit))
     }
 
-    /// Reads what is left of a body and throws it away, up to the limit.
+    /// Reads what is left of a body and throws it away: as much as twice the limit, so that the client of a body that is a
+    /// little too large reads why it was refused.
     fn discard_rest(&self, mut source: Source<Incoming>) {
-        let limit = self.door.limit as u64;
-        if source.is_end() || source.exact_len().is_some_and(|len| len > limit) {
+        let most = (self.door.limit as u64).saturating_mul(2);
+        if source.is_end() {
             return;
         }
-        tokio::spawn(async move { while source.received() <= limit && matches!(source.next().await, Ok(Some(_))) {} });
+        let rest = async move { while source.received() <= most && matches!(source.next().await, Ok(Some(_))) {} };
+        tokio::spawn(timeout(DISCARD, rest));
     }
 
     fn signal_of(&self, path: &str) -> Option<Signal> {

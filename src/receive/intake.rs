@@ -27,6 +27,10 @@ pub struct Intake {
     pub shut: Arc<dyn Fn() -> bool + Send + Sync>,
     /// The maximum bytes of requests being read and decompressed at once, over all connections.
     pub in_flight_limit: u64,
+    /// The maximum bytes of memory that connections may take, beside those of requests in flight.
+    pub connection_limit: u64,
+    /// The file descriptors that connections may have.
+    pub descriptors: usize,
 }
 
 /// The signals other than traces that have an exporter. Requests of other signals are answered as unknown.

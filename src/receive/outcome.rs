@@ -5,7 +5,7 @@
 //! | accepted | OK | 200 | |
 //! | malformed | INVALID_ARGUMENT | 400 | no |
 //! | too large, too many spans | RESOURCE_EXHAUSTED | 413 | no |
-//! | full | RESOURCE_EXHAUSTED with RetryInfo | 503 with Retry-After | yes |
+//! | full, too many in flight | RESOURCE_EXHAUSTED with RetryInfo | 503 with Retry-After | yes |
 //! | not ready | UNAVAILABLE with RetryInfo | 503 with Retry-After | yes |
 //! | too slow | DEADLINE_EXCEEDED | 408 | as the client likes |
 //! | unknown encoding | UNIMPLEMENTED with grpc-accept-encoding | 415 with Accept-Encoding | no |
@@ -37,6 +37,8 @@ pub(super) enum Outcome {
     TooMany(u64, u64),
     /// No room now.
     Full,
+    /// No room among the requests in flight now.
+    Crowded,
     /// Starting or stopping.
     NotReady,
     /// The body did not come fast enough.
@@ -70,7 +72,7 @@ impl Outcome {
             Self::Accepted { .. } => (Code::Ok, StatusCode::OK, false),
             Self::Malformed(_) => (Code::InvalidArgument, StatusCode::BAD_REQUEST, false),
             Self::TooLarge(_) | Self::TooMany(..) => (Code::ResourceExhausted, StatusCode::PAYLOAD_TOO_LARGE, false),
-            Self::Full => (Code::ResourceExhausted, StatusCode::SERVICE_UNAVAILABLE, true),
+            Self::Full | Self::Crowded => (Code::ResourceExhausted, StatusCode::SERVICE_UNAVAILABLE, true),
             Self::NotReady => (Code::Unavailable, StatusCode::SERVICE_UNAVAILABLE, true),
             Self::TooSlow => (Code::DeadlineExceeded, StatusCode::REQUEST_TIMEOUT, false),
             Self::Encoding(_) => (Code::Unimplemented, StatusCode::UNSUPPORTED_MEDIA_TYPE, false),
@@ -90,7 +92,7 @@ impl Outcome {
             Self::TooMany(spans, limit) => {
                 format!("request has {spans} spans, and the memory allows {limit}; send smaller batches").into()
             }
-            Self::Full => "no room for more now; send it again later".into(),
+            Self::Full | Self::Crowded => "no room for more now; send it again later".into(),
             Self::NotReady => "starting or shutting down; send it again later".into(),
             Self::TooSlow => "the body of the request came too slowly".into(),
             Self::Encoding(name) => {
@@ -106,7 +108,7 @@ impl Outcome {
     pub(super) fn count(&self, door: &DoorCounts) {
         let counter = match self {
             Self::Accepted { .. } => &door.accepted_requests,
-            Self::Full | Self::NotReady => &door.full_requests,
+            Self::Full | Self::Crowded | Self::NotReady => &door.full_requests,
             _ => &door.bad_requests,
         };
         counter.fetch_add(1, Ordering::Relaxed);

@@ -73,6 +73,8 @@ pub(super) async fn up_with(config: &config::Receivers, in_flight_limit: u64, pa
             Arc::new(move || shut.load(Ordering::Acquire))
         },
         in_flight_limit,
+        connection_limit: 16 << 20,
+        descriptors: 1000,
     };
     let receivers = start_with(config, intake, patience).await.unwrap();
     Up { receivers, ledger, log, taken, passed, shut }

@@ -1,6 +1,8 @@
 //! A process that is treated badly, and how to tell that it has taken no harm.
 #![allow(dead_code, reason = "each proof uses a part of it")]
 
+pub mod attacks;
+
 use std::io::Write;
 use std::time::{Duration, Instant};
 

@@ -27,6 +27,7 @@ service: {shutdown_timeout: 10s, telemetry: {logs: {encoding: json}, metrics: {e
 pub struct Builder {
     files: Vec<String>,
     environment: Vec<(String, String)>,
+    descriptors: Option<u32>,
 }
 
 /// A running process. Killed when it is let go of.
@@ -55,7 +56,7 @@ pub struct Stopped {
 
 /// A configuration to which parts can be added.
 pub fn new() -> Builder {
-    Builder { files: vec![BASE.into()], environment: Vec::new() }
+    Builder { files: vec![BASE.into()], environment: Vec::new(), descriptors: None }
 }
 
 // === impl Builder ===
@@ -70,6 +71,12 @@ impl Builder {
     /// Sets a variable of its environment.
     pub fn env(mut self, name: &str, value: impl ToString) -> Self {
         self.environment.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Limits the file descriptors that it may have.
+    pub fn descriptors(mut self, limit: u32) -> Self {
+        self.descriptors = Some(limit);
         self
     }
 
@@ -90,7 +97,11 @@ impl Builder {
     /// Starts the process; it takes requests when this returns.
     pub async fn run(self) -> Sieve {
         let directory = TempDir::new().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tailsieve"));
+        let binary = env!("CARGO_BIN_EXE_tailsieve");
+        let mut command = Command::new(if self.descriptors.is_some() { "sh" } else { binary });
+        if let Some(limit) = self.descriptors {
+            command.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\""), binary]);
+        }
         command.arg("run").env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command.envs(self.environment);
         for (number, text) in self.files.iter().enumerate() {

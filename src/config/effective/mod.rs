@@ -52,7 +52,9 @@ pub fn effective(config: &Config) -> String {
 fn grpc_receiver(yaml: &mut Yaml, grpc: &GrpcReceiver) {
     yaml.text("endpoint", &grpc.endpoint.to_string());
     yaml.plain("max_recv_msg_size_mib", grpc.max_recv_msg_size >> 20);
-    yaml.option("max_concurrent_streams", grpc.max_concurrent_streams);
+    yaml.plain("max_concurrent_streams", grpc.max_concurrent_streams);
+    yaml.option("max_connections", grpc.max_connections);
+    yaml.plain("max_header_bytes", format_size(grpc.max_header_bytes as u64));
     yaml.section("keepalive", |yaml| {
         yaml.section("server_parameters", |yaml| {
             yaml.option("max_connection_age", grpc.keepalive.max_connection_age.map(format_duration));
@@ -67,6 +69,13 @@ fn grpc_receiver(yaml: &mut Yaml, grpc: &GrpcReceiver) {
 fn http_receiver(yaml: &mut Yaml, http: &HttpReceiver) {
     yaml.text("endpoint", &http.endpoint.to_string());
     yaml.plain("max_request_body_size", format_size(http.max_request_body_size as u64));
+    yaml.plain("max_concurrent_streams", http.max_concurrent_streams);
+    yaml.option("max_connections", http.max_connections);
+    yaml.plain("max_header_bytes", format_size(http.max_header_bytes as u64));
+    yaml.duration("read_header_timeout", http.read_header_timeout);
+    yaml.option("read_timeout", http.read_timeout.map(format_duration));
+    yaml.duration("write_timeout", http.write_timeout);
+    yaml.duration("idle_timeout", http.idle_timeout);
     yaml.text("traces_url_path", &http.traces_url_path);
     yaml.text("logs_url_path", &http.logs_url_path);
     yaml.text("metrics_url_path", &http.metrics_url_path);

@@ -47,17 +47,33 @@ fn grpc(mut grpc: Section<'_, '_>) -> GrpcReceiver {
     grpc.only("transport", "tcp", "");
     let default = GrpcReceiver::default();
     let mib = grpc.number("max_recv_msg_size_mib", 1..=MAX_REQUEST >> 20);
-    let streams = grpc.number("max_concurrent_streams", 0..=u64::from(u32::MAX));
     let read = GrpcReceiver {
         endpoint: grpc.scalar("endpoint", |scalar| endpoint::listen(&scalar.text)).unwrap_or(default.endpoint),
         max_recv_msg_size: mib.map_or(default.max_recv_msg_size, |mib| (mib as usize) << 20),
-        // As in otelcol, zero is no limit.
-        max_concurrent_streams: streams.and_then(|streams| u32::try_from(streams).ok()).filter(|streams| *streams > 0),
+        max_concurrent_streams: streams(&mut grpc, default.max_concurrent_streams),
+        max_connections: connections(&mut grpc),
+        max_header_bytes: header_bytes(&mut grpc, default.max_header_bytes),
         keepalive: keepalive(grpc.section("keepalive")),
         tls: grpc.optional("tls").and_then(tls::server),
     };
     grpc.finish();
     read
+}
+
+/// `max_concurrent_streams`; zero, which is no limit in otelcol, is the default: streams take memory.
+fn streams(section: &mut Section<'_, '_>, default: u32) -> u32 {
+    let streams = section.number("max_concurrent_streams", 0..=u64::from(u32::MAX)).filter(|streams| *streams > 0);
+    streams.and_then(|streams| u32::try_from(streams).ok()).unwrap_or(default)
+}
+
+/// `max_connections`
+fn connections(section: &mut Section<'_, '_>) -> Option<usize> {
+    section.number("max_connections", 1..=1 << 24).and_then(|connections| usize::try_from(connections).ok())
+}
+
+/// `max_header_bytes`
+fn header_bytes(section: &mut Section<'_, '_>, default: usize) -> usize {
+    section.size("max_header_bytes", 8 << 10..=1 << 20).map_or(default, |bytes| bytes as usize)
 }
 
 /// `keepalive`
@@ -84,10 +100,6 @@ fn http(mut http: Section<'_, '_>) -> HttpReceiver {
         ("include_metadata", ""),
         ("response_headers", ""),
         ("compression_algorithms", "gzip, zstd and none are taken"),
-        ("read_timeout", ""),
-        ("read_header_timeout", ""),
-        ("write_timeout", ""),
-        ("idle_timeout", ""),
         ("keep_alives_enabled", ""),
         ("middlewares", ""),
     ]);
@@ -97,6 +109,14 @@ fn http(mut http: Section<'_, '_>) -> HttpReceiver {
     let read = HttpReceiver {
         endpoint: http.scalar("endpoint", |scalar| endpoint::listen(&scalar.text)).unwrap_or(default.endpoint),
         max_request_body_size: largest.map_or(default.max_request_body_size, |bytes| bytes as usize),
+        max_concurrent_streams: streams(&mut http, default.max_concurrent_streams),
+        max_connections: connections(&mut http),
+        max_header_bytes: header_bytes(&mut http, default.max_header_bytes),
+        read_header_timeout: http.positive("read_header_timeout", default.read_header_timeout),
+        // As in otelcol, zero is no limit.
+        read_timeout: http.duration_if_given("read_timeout").filter(|timeout| !timeout.is_zero()),
+        write_timeout: http.positive("write_timeout", default.write_timeout),
+        idle_timeout: http.positive("idle_timeout", default.idle_timeout),
         traces_url_path: url_path(&mut http, "traces_url_path", &default.traces_url_path),
         logs_url_path: url_path(&mut http, "logs_url_path", &default.logs_url_path),
         metrics_url_path: url_path(&mut http, "metrics_url_path", &default.metrics_url_path),

@@ -17,6 +17,8 @@ fn the_effective_configuration_shows_every_default_and_no_secret() {
       grpc:
         endpoint: "127.0.0.1:4317"
         max_recv_msg_size_mib: 64
+        max_concurrent_streams: 200
+        max_header_bytes: 32KiB
         keepalive:
           server_parameters:
             time: 2h
@@ -24,6 +26,11 @@ fn the_effective_configuration_shows_every_default_and_no_secret() {
       http:
         endpoint: "127.0.0.1:4318"
         max_request_body_size: 20MiB
+        max_concurrent_streams: 200
+        max_header_bytes: 32KiB
+        read_header_timeout: 10s
+        write_timeout: 10s
+        idle_timeout: 1m
         traces_url_path: "/v1/traces"
         logs_url_path: "/v1/logs"
         metrics_url_path: "/v1/metrics"

@@ -13,7 +13,7 @@ fn the_smallest_file_has_every_default() {
     let config = right("exporters: {debug: }");
     let grpc = config.receivers.grpc.as_ref().unwrap();
     assert_eq!((grpc.endpoint, grpc.max_recv_msg_size), (address("127.0.0.1:4317"), 64 << 20));
-    assert_eq!((grpc.max_concurrent_streams, &grpc.tls), (None, &None));
+    assert_eq!((grpc.max_concurrent_streams, &grpc.tls), (200, &None));
     assert_eq!((grpc.keepalive.time, grpc.keepalive.timeout), (seconds(7200), seconds(20)));
     assert_eq!((grpc.keepalive.max_connection_age, grpc.keepalive.max_connection_age_grace), (None, None));
     let http = config.receivers.http.as_ref().unwrap();
@@ -69,11 +69,20 @@ receivers:
         transport: tcp
         max_recv_msg_size_mib: 8
         max_concurrent_streams: 16
+        max_connections: 100
+        max_header_bytes: 16KiB
         keepalive: {server_parameters: {max_connection_age: 1m, max_connection_age_grace: 2m, time: 3m, timeout: 4m}}
         tls: {cert_file: c, key_file: k, client_ca_file: a}
       http:
         endpoint: "[::]:2"
         max_request_body_size: 1MiB
+        max_concurrent_streams: 0
+        max_connections: 101
+        max_header_bytes: 64KiB
+        read_header_timeout: 1s
+        read_timeout: 2s
+        write_timeout: 3s
+        idle_timeout: 4s
         traces_url_path: t
         logs_url_path: /l
         metrics_url_path: /m
@@ -122,13 +131,22 @@ service: {shutdown_timeout: 5s, telemetry: {logs: {level: WARN, encoding: json},
         grpc: Some(GrpcReceiver {
             endpoint: address("0.0.0.0:1"),
             max_recv_msg_size: 8 << 20,
-            max_concurrent_streams: Some(16),
+            max_concurrent_streams: 16,
+            max_connections: Some(100),
+            max_header_bytes: 16 << 10,
             keepalive,
             tls: tls("c", "k", Some("a")),
         }),
         http: Some(HttpReceiver {
             endpoint: address("[::]:2"),
             max_request_body_size: 1 << 20,
+            max_concurrent_streams: 200,
+            max_connections: Some(101),
+            max_header_bytes: 64 << 10,
+            read_header_timeout: seconds(1),
+            read_timeout: Some(seconds(2)),
+            write_timeout: seconds(3),
+            idle_timeout: seconds(4),
             traces_url_path: "/t".into(),
             logs_url_path: "/l".into(),
             metrics_url_path: "/m".into(),
@@ -151,7 +169,7 @@ service: {shutdown_timeout: 5s, telemetry: {logs: {level: WARN, encoding: json},
         max_open_traces: 7,
         remembered_traces: 8,
         shards: Some(9),
-        conventions: Some(Sourced { text: "c.yaml".into(), file: "t.yaml".into(), line: 22, column: 50 }),
+        conventions: Some(Sourced { text: "c.yaml".into(), file: "t.yaml".into(), line: 31, column: 50 }),
         outcome: Outcome {
             attribute: Some("task.outcome".into()),
             done_tool: Some("finish".into()),
@@ -162,14 +180,14 @@ service: {shutdown_timeout: 5s, telemetry: {logs: {level: WARN, encoding: json},
     assert_eq!(config.sessions, sessions);
     assert_eq!((config.memory.limit, &*config.enrich.prefix), (Some(2 << 30), "my.agents"));
     assert_eq!(config.enrich.also, ["llm.cost.total", "gen_ai.usage.cost"]);
-    let file = |text: &str, column| Sourced { text: text.into(), file: "t.yaml".into(), line: 26, column };
+    let file = |text: &str, column| Sourced { text: text.into(), file: "t.yaml".into(), line: 35, column };
     let books = vec![file("litellm.json", 18), file("data.json", 33)];
     let overrides = Some(file("own.yaml", 57));
     assert_eq!(config.prices, Prices { books, overrides, reload_interval: Duration::ZERO });
     let [a, b] = &config.sampling.rules[..] else { panic!("{config:?}") };
     assert_eq!((&*a.name, a.probability, a.drop), ("a", 0.5, false));
     assert_eq!((&*b.name, b.probability, b.drop), ("b", 1.0, true));
-    assert_eq!(b.when, Some(Sourced { text: "x > 1".into(), file: "t.yaml".into(), line: 25, column: 88 }));
+    assert_eq!(b.when, Some(Sourced { text: "x > 1".into(), file: "t.yaml".into(), line: 34, column: 88 }));
     let otlp = OtlpExporter {
         endpoint: "https://a".into(),
         signal_endpoints: SignalEndpoints {

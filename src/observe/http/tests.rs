@@ -100,19 +100,19 @@ async fn each_listener_answers_to_its_own_pages_only() {
     let (metrics, _) = serve(any, Pages::Metrics, sources()).await.unwrap();
     let (health, task) = serve(any, Pages::Health, sources()).await.unwrap();
 
-    let answer = ask(metrics, "GET /metrics?name=x HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let answer = ask(metrics, "GET /metrics?name=x HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{answer}");
     assert!(answer.contains("connection: close\r\n"), "{answer}");
     assert!(answer.contains("\ntailsieve_process_uptime 3723\n"), "{answer}");
 
-    let answer = ask(metrics, "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let answer = ask(metrics, "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
-    let answer = ask(health, "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let answer = ask(health, "GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
-    let answer = ask(health, "POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nbody").await;
+    let answer = ask(health, "POST /healthz HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\nbody").await;
     assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("allow: GET, HEAD\r\n"), "{answer}");
-    let answer = ask(health, "HEAD /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let answer = ask(health, "HEAD /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n"), "{answer}");
     assert!(!task.is_finished());
 }
@@ -135,4 +135,49 @@ async fn an_address_in_use_is_named() {
     let (address, _) = serve(any, Pages::Health, sources()).await.unwrap();
     let error = serve(address, Pages::Metrics, sources()).await.unwrap_err().to_string();
     assert!(error.starts_with(&format!("cannot listen on {address}: ")), "{error}");
+}
+
+#[test]
+fn a_request_to_another_host_is_told_from_one_to_this_machine() {
+    let is_loopback = |uri: &str, host: Option<&str>| {
+        let request = Request::builder().uri(uri);
+        let request = host.map_or(Request::builder().uri(uri), |host| request.header("host", host));
+        is_loopback_host(&request.body(()).unwrap())
+    };
+    for host in ["localhost", "LocalHost:8888", "127.0.0.1", "127.0.0.1:13133", "127.8.9.1", "[::1]", "[::1]:80"] {
+        assert!(is_loopback("/metrics", Some(host)), "{host}");
+    }
+    for host in
+        ["evil.example", "localhost.evil.example:8888", "10.0.0.1", "[2001:db8::1]:80", "", "127.0.0.1@evil", "::1"]
+    {
+        assert!(!is_loopback("/metrics", Some(host)), "{host}");
+    }
+    assert!(is_loopback("/metrics", None));
+    assert!(!is_loopback("http://evil.example/metrics", Some("localhost")));
+}
+
+#[tokio::test]
+async fn only_requests_to_this_machine_are_answered_on_a_loopback_address() {
+    let (address, _task) = serve("127.0.0.1:0".parse().unwrap(), Pages::Metrics, sources()).await.unwrap();
+    let rebound = ask(address, "GET /metrics HTTP/1.1\r\nhost: evil.example:8888\r\n\r\n").await;
+    assert!(rebound.starts_with("HTTP/1.1 421 ") && !rebound.contains("tailsieve_"), "{rebound}");
+    let local = ask(address, "GET /metrics HTTP/1.1\r\nhost: localhost:8888\r\n\r\n").await;
+    assert!(local.starts_with("HTTP/1.1 200 "), "{local}");
+    let old = ask(address, "GET /metrics HTTP/1.0\r\n\r\n").await;
+    assert!(old.starts_with("HTTP/1.0 200 "), "{old}");
+}
+
+#[tokio::test]
+async fn a_silent_connection_makes_room_for_one_that_asks() {
+    let (address, _task) = serve("127.0.0.1:0".parse().unwrap(), Pages::Health, sources()).await.unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..machine::page_descriptors() * 3 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+        let asked = tokio::time::Instant::now();
+        if silent.len() % 16 == 0 {
+            let alive = ask(address, "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+            assert!(alive.starts_with("HTTP/1.1 200 "), "{alive}");
+            assert!(asked.elapsed() < REQUEST / 2, "{:?}", asked.elapsed());
+        }
+    }
 }

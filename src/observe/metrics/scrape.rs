@@ -59,6 +59,9 @@ pub(super) struct Door {
     pub(super) bad_requests: u64,
     pub(super) request_bytes: u64,
     pub(super) in_flight_bytes: u64,
+    pub(super) connections: u64,
+    pub(super) connection_bytes: u64,
+    pub(super) cut_connections: u64,
 }
 
 /// The memory limit and usage, in bytes, and the level of pressure.
@@ -129,6 +132,9 @@ impl Door {
             bad_requests: door.bad_requests.load(Ordering::Relaxed),
             request_bytes: door.request_bytes.load(Ordering::Relaxed),
             in_flight_bytes: door.in_flight_bytes.load(Ordering::Relaxed),
+            connections: door.connections.load(Ordering::Relaxed),
+            connection_bytes: door.connection_bytes.load(Ordering::Relaxed),
+            cut_connections: door.cut_connections.load(Ordering::Relaxed),
         })
     }
 }

@@ -43,6 +43,23 @@ pub(super) const METRICS: &[Metric] = &[
     gauge("receiver_in_flight_bytes", BYTES, DOOR, "Bytes of requests being read or worked on.", |s, r| {
         per_door(s, r, |door| door.in_flight_bytes)
     }),
+    gauge("receiver_connections", "{connections}", DOOR, "Open connections.", |s, r| {
+        per_door(s, r, |door| door.connections)
+    }),
+    gauge(
+        "receiver_connection_bytes",
+        BYTES,
+        DOOR,
+        "Estimated memory of open connections, their headers and unsent answers.",
+        |s, r| per_door(s, r, |door| door.connection_bytes),
+    ),
+    counter(
+        "receiver_cut_connections",
+        "{connections}",
+        DOOR,
+        "Connections closed because they made no progress, or because there were too many.",
+        |s, r| per_door(s, r, |door| door.cut_connections),
+    ),
     // --- the ledger: received = kept + dropped + held + refused + duplicate + lost ------------------------------------
     counter(
         "ledger_received_spans",

@@ -110,7 +110,7 @@ async fn each_row_of_the_table_holds_on_the_wire() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_ended() {
-    let patience = Patience { pace: Pace { stall: Duration::from_millis(50), rate: 1 }, ..PATIENCE };
+    let patience = Patience { pace: Pace { stall: Duration::from_millis(50), rate: 1, total: None }, ..PATIENCE };
     let up = up_with(&config(), IN_FLIGHT, patience).await;
     let request = format!("POST /v1/traces HTTP/1.1\r\nhost: x\r\n{PROTO}content-length: 10\r\n\r\nabc");
     let answer = raw(up.http(), request.as_bytes()).await;
@@ -272,4 +272,22 @@ async fn what_is_cut_short_is_never_taken() {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     }
     assert_eq!((up.taken().len(), up.in_flight(Transport::Http)), (0, 0));
+}
+
+#[tokio::test]
+async fn a_body_above_the_limit_is_refused_in_an_answer_that_the_client_can_read() {
+    let up = up().await;
+    for size in [LIMIT + 1, LIMIT * 2] {
+        let answer = raw(up.http(), &post("/v1/traces", PROTO, &vec![0; size])).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{size}: {answer}");
+    }
+    // What comes beyond that is not read for ever.
+    let mut stream = TcpStream::connect(up.http()).await.unwrap();
+    let head = format!("POST /v1/traces HTTP/1.1\r\nhost: x\r\n{PROTO}content-length: 1000000000\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut sent = 0;
+    while sent < 16 * LIMIT && stream.write_all(&vec![0; LIMIT]).await.is_ok() {
+        sent += LIMIT;
+    }
+    assert!(sent < 16 * LIMIT);
 }

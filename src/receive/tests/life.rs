@@ -21,6 +21,8 @@ async fn an_address_in_use_is_named() {
         carries: Carries::default(),
         shut: Arc::new(|| false),
         in_flight_limit: 1,
+        connection_limit: 16 << 20,
+        descriptors: 1000,
     };
     let error = start(&config, intake).await.err().unwrap().to_string();
     let wanted = format!("receivers.otlp.protocols.http.endpoint: cannot listen on {}", up.http());
@@ -39,7 +41,7 @@ async fn a_request_under_way_is_finished_when_the_receivers_stop() {
     let request = post("/v1/traces", "content-type: application/x-protobuf\r\n", b"fghij");
     let (front, back) = request.split_at(request.len() - 2);
     http.write_all(front).await.unwrap();
-    up.until_in_flight(Transport::Grpc, 5).await;
+    up.until_in_flight(Transport::Grpc, 4).await;
     up.until_in_flight(Transport::Http, 5).await;
 
     let (ledger, taken, address) = (up.ledger.clone(), up.taken.clone(), up.http());
@@ -67,7 +69,7 @@ async fn a_request_under_way_is_finished_when_the_receivers_stop() {
 async fn what_does_not_finish_within_the_grace_is_cut() {
     let up = up().await;
     let (open, body) = piped();
-    open.send(Bytes::from_static(&[0, 0, 0, 0, 5])).unwrap();
+    open.send(Bytes::from_static(&[0, 0, 0, 0, 5, b'a', b'b', b'c'])).unwrap();
     let mut client = connect(up.grpc()).await;
     let sent = tokio::spawn(async move { client.send_request(export(TRACES, &[], body)).await });
     up.until_in_flight(Transport::Grpc, 5).await;
@@ -111,6 +113,8 @@ async fn a_signal_without_exporter_is_unknown() {
         carries: Carries { logs: false, metrics: true },
         shut: Arc::new(|| false),
         in_flight_limit: 1000,
+        connection_limit: 16 << 20,
+        descriptors: 1000,
     };
     let receivers = start(&config(), intake).await.unwrap();
     let path = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
@@ -173,7 +177,7 @@ async fn an_old_connection_is_told_to_go_and_finishes_what_it_began() {
     keepalive.max_connection_age_grace = Some(Duration::from_secs(60));
     let up = up_with(&config, IN_FLIGHT, PATIENCE).await;
     let (open, body) = piped();
-    open.send(Bytes::from_static(&[0, 0, 0, 0, 2])).unwrap();
+    open.send(Bytes::from_static(&[0, 0, 0, 0, 3, b'a'])).unwrap();
     let mut client = connect(up.grpc()).await;
     let mut same = client.clone();
     let under_way = tokio::spawn(async move { call(&mut client, export(TRACES, &[], body)).await });
