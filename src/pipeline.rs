@@ -29,7 +29,7 @@ use crate::observe::vital::Vital;
 use crate::pricing::{PriceBook, Prices};
 use crate::receive::{self, Carries, Intake, Receivers};
 use crate::sample::Rules;
-use crate::session::{Lens, MOST_SPAN_BYTES, Outlets, Sessions};
+use crate::session::{Lens, LARGE_SPAN_BYTES, Outlets, Sessions};
 
 /// Parcels are no larger than this, but for a single larger span, so that exporters can fill their batches well.
 const PARCEL_BYTES: usize = 256 << 10;
@@ -140,7 +140,7 @@ impl Pipeline {
         let writers = Writers::start(cores.div_ceil(2), &enricher, &exporters).map_err(error)?;
         let outlets = outlets(rules, writers.sender.clone(), &shared, shards as u64);
         let sessions = remembering(&config.sessions, &shares);
-        let most_spans = usize::try_from(shares.in_flight / MOST_SPAN_BYTES).unwrap_or(usize::MAX);
+        let most_spans = usize::try_from(shares.in_flight / LARGE_SPAN_BYTES).unwrap_or(usize::MAX);
         let sessions = Sessions::start(&sessions, lens, &log, &ledger, outlets, &clock, most_spans).map_err(error)?;
         let intake = intake(&config, &shared, &sessions, &exporters, &shares);
         let receivers = runtime.block_on(receive::start(&config.receivers, intake)).map_err(error)?;

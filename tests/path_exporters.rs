@@ -193,6 +193,8 @@ async fn a_stop_judges_what_is_held_and_delivers_it() {
     assert_eq!((ids(&grpc).len() as u64, ids(&http).len() as u64), (sent, sent));
     let spans = grpc.spans();
     let reasons: Vec<_> = spans.iter().filter_map(|span| text(&span.span, "tailsieve.decision.reason")).collect();
-    assert_eq!(reasons.len(), 27, "nine sessions of three traces");
+    let traces = |scenario: &recordings::Scenario| scenario.label["traces"].as_u64().unwrap();
+    let turns: u64 = recordings::named("session3").iter().map(traces).sum();
+    assert_eq!(reasons.len() as u64, turns, "one a turn");
     assert!(reasons.iter().all(|reason| *reason == "shutdown"), "{reasons:?}");
 }

@@ -76,12 +76,9 @@ const TABLE: &[Attribute] = &[
         doc: (
             "int",
             "{span}",
-            "Spans that were sent before they were over, and whose whole never came; none where there are none",
+            "Spans that were sent before they were over, and whose whole never came",
         ),
-        put: |out, key, Summary { session, .. }| match session.unfinished {
-            0 => {}
-            count => put_attribute(out, key, AnyValue::Int(count.into())),
-        },
+        put: |out, key, Summary { session, .. }| put_attribute(out, key, AnyValue::Int(session.unfinished.into())),
     },
     Attribute {
         name: "session.complete",

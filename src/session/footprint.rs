@@ -12,8 +12,9 @@ const SPAN: u64 = size_of::<SpanRef>() as u64 + 40;
 /// Bytes of the record of a call, with the list's average spare room.
 const CALL: u64 = size_of::<Call>() as u64 * 5 / 4;
 
-/// The most bytes that a span takes in the tables: it opens a session and is a call.
-pub const MOST_SPAN_BYTES: u64 = SESSION + SPAN + CALL;
+/// Bytes that a span of a request takes in the tables, if it is a call and one of the four spans of a session. Requests of
+/// more spans than fit are refused whole.
+pub const LARGE_SPAN_BYTES: u64 = SESSION / 4 + SPAN + CALL;
 
 /// Estimates the bytes that so many open sessions with so many spans and records take.
 pub(super) fn of(sessions: u64, spans: u64, calls: u64) -> u64 {

@@ -43,6 +43,6 @@ mod wheel;
 mod tests;
 
 pub use describe::{Frame, Lens};
-pub use footprint::MOST_SPAN_BYTES;
+pub use footprint::LARGE_SPAN_BYTES;
 pub use outlets::Outlets;
 pub use sessions::Sessions;

@@ -16,7 +16,7 @@ fn sources() -> Sources {
     Sources {
         ledger: Arc::new(Ledger::new(1, [])),
         log: Log::new(4 << 20, 1),
-        pressure: Arc::new(Pressure::new(1000)),
+        pressure: Arc::new(Pressure::new(1_000_000)),
         prices: Arc::new(Prices::new(PriceBook::load(&[]).unwrap())),
         clock: Clock::manual(STARTED + 3_723 * SECOND),
         started: STARTED,
