@@ -41,7 +41,14 @@ impl Glob {
     /// no longer than it takes to read `text` once: what fits at its first place leaves most for the others.
     #[inline]
     pub fn capture<'t>(&self, text: &'t str) -> Option<&'t str> {
-        let rest = text.strip_prefix(self.before.as_str())?;
+        // Most texts do not fit, and a byte at either end tells that of most of them without a comparison of texts.
+        let behind = self.behind.as_deref().unwrap_or_default().as_bytes();
+        let differs = |one: Option<&u8>, other: Option<&u8>| one.is_some() && one != other;
+        let bytes = text.as_bytes();
+        if differs(self.before.as_bytes().first(), bytes.first()) || differs(behind.last(), bytes.last()) {
+            return None;
+        }
+        let rest = if self.before.is_empty() { text } else { text.strip_prefix(self.before.as_str())? };
         match &self.behind {
             Some(behind) if self.between.is_empty() => rest.strip_suffix(behind.as_str()),
             Some(behind) => self.capture_of_many(rest, behind),

@@ -29,7 +29,7 @@ use crate::observe::vital::Vital;
 use crate::pricing::{PriceBook, Prices};
 use crate::receive::{self, Carries, Intake, Receivers};
 use crate::sample::Rules;
-use crate::session::{Lens, LARGE_SPAN_BYTES, Outlets, Sessions};
+use crate::session::{LARGE_SPAN_BYTES, Lens, Outlets, Sessions};
 
 /// Parcels are no larger than this, but for a single larger span, so that exporters can fill their batches well.
 const PARCEL_BYTES: usize = 256 << 10;

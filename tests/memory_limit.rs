@@ -146,8 +146,7 @@ async fn large_and_tiny_sessions_side_by_side_do_not_pass_the_limit() {
 async fn a_backend_that_takes_nothing_does_not_pass_the_limit() {
     let time = Duration::from_secs(30);
     let answer = Answer::Late(Duration::from_secs(3600));
-    let outcome =
-        run(Scenario { traffic: vec![USUAL], rules: "{name: all}", answer, offered: 3 * LIMIT, time }).await;
+    let outcome = run(Scenario { traffic: vec![USUAL], rules: "{name: all}", answer, offered: 3 * LIMIT, time }).await;
     assert!(outcome.accepted_bytes > LIMIT && outcome.refusals > 0, "too little to prove anything");
     // What did not fit into the queue was counted as failed; all that was kept was routed.
     let [routed, queued, sent, failed] = ["routed", "queued", "sent", "failed"]

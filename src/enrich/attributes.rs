@@ -73,11 +73,7 @@ const TABLE: &[Attribute] = &[
     },
     Attribute {
         name: "session.unfinished_spans",
-        doc: (
-            "int",
-            "{span}",
-            "Spans that were sent before they were over, and whose whole never came",
-        ),
+        doc: ("int", "{span}", "Spans that were sent before they were over, and whose whole never came"),
         put: |out, key, Summary { session, .. }| put_attribute(out, key, AnyValue::Int(session.unfinished.into())),
     },
     Attribute {

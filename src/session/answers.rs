@@ -24,6 +24,8 @@ pub struct Answers {
     hasher: RandomState,
     /// Somebody asks for them.
     wanted: AtomicBool,
+    /// Some trace went on from an earlier answer.
+    continued: AtomicBool,
 }
 
 /// A part of the answers, on cache lines of its own.
@@ -65,6 +67,16 @@ impl Answers {
     /// From now on somebody does.
     pub fn want(&self) {
         self.wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether a trace went on from an earlier answer.
+    pub fn are_continued(&self) -> bool {
+        self.continued.load(Ordering::Relaxed)
+    }
+
+    /// Records that a trace went on from an earlier answer.
+    pub fn continue_from(&self) {
+        self.continued.store(true, Ordering::Relaxed);
     }
 
     /// Notes that `trace` tells of an answer.
@@ -149,6 +161,7 @@ impl Default for Answers {
             parts: (0..PARTS).map(|_| Part::default()).collect(),
             hasher: RandomState::default(),
             wanted: AtomicBool::new(false),
+            continued: AtomicBool::new(false),
         }
     }
 }

@@ -185,16 +185,22 @@ impl Intake {
         scratch.spans.push((number, span));
     }
 
-    /// Notes which traces report a response, once there is an SDK whose own traces follow them.
+    /// Notes which traces report a response: those without a session id from the start, because only another trace can name
+    /// their session; all others once a trace went on from an answer, or there is an SDK whose own traces follow them.
     fn note_answers(&self, scratch: &Scratch) {
         let answers = &self.directory.answers;
-        for (number, answer) in &scratch.told {
-            if let Some(group) = scratch.groups.get(*number as usize) {
-                answers.note(*answer, group.trace_id);
+        for answer in scratch.groups.iter().filter_map(|group| group.answer) {
+            match answer.end {
+                0 => answers.continue_from(),
+                _ => answers.want(),
             }
         }
-        if scratch.groups.iter().any(|group| group.answer.is_some_and(|answer| answer.end > 0)) {
-            answers.want();
+        let continued = answers.are_continued();
+        for (number, answer) in &scratch.told {
+            let group = scratch.groups.get(*number as usize);
+            if let Some(group) = group.filter(|group| continued || group.claim.is_none()) {
+                answers.note(*answer, group.trace_id);
+            }
         }
         if !answers.are_wanted() {
             return;
