@@ -193,7 +193,13 @@ fn intake(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, lens: Lens, bodi
     let (senders, receivers): (Vec<_>, Vec<Receiver<Message>>) = (0..SHARDS).map(|_| unbounded()).unzip();
     let (lens, directory) = (Arc::new(lens), Arc::new(Directory::new(SHARDS)));
     let log = Log::new(256 << 20, 1);
-    let intake = Intake { lens, directory, mail: Mail::new(senders), most_spans: SPANS, log: log.clone() };
+    let intake = Intake {
+        lens,
+        directory,
+        mail: Mail::new(senders, std::sync::Arc::default()),
+        most_spans: SPANS,
+        log: log.clone(),
+    };
     let append = |body: &[u8]| -> Record {
         let fill = |room: &mut [u8]| {
             room.copy_from_slice(body);
