@@ -147,7 +147,8 @@ fn a_variable_that_is_not_set_is_a_problem_and_one_that_is_wrong_as_well() {
     let told = problems(&[text], &[]);
     assert!(told.len() == 1 && told[0].contains("0.yaml:2:") && told[0].contains("BACKEND"), "{told:#?}");
     let told = problems(&[text], &[("BACKEND", "here"), ("SETTLE", "never")]);
-    assert!(told.len() == 1 && told[0].contains("0.yaml:3:") && told[0].contains("never"), "{told:#?}");
+    assert!(told.len() == 1 && told[0].contains("0.yaml:3:") && told[0].contains("${env:SETTLE}"), "{told:#?}");
+    assert!(!told[0].contains("never"), "a value of the environment may be a secret: {told:#?}");
     let output = tailsieve(&["check"], &[text], &[("BACKEND", "here")]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8(output.stdout).unwrap().contains("here:4317"));

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tailsieve::otlp::json::to_json;
@@ -279,4 +280,22 @@ fn what_a_model_sdk_tells_in_a_trace_of_its_own_is_in_the_session_of_its_call() 
         let told: Vec<_> = sessions.iter().map(|it| (it["span_count"].as_u64(), it["llm_calls"].as_u64())).collect();
         assert_eq!(told, [(Some(2), Some(1))], "{scenario}");
     }
+}
+
+#[test]
+fn a_pipe_without_a_writer_is_waited_for_and_that_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe.json");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tailsieve"));
+    let command = command.args(["inspect", "--json"]).arg(&pipe).stderr(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("pipe.json: waiting for a writer"), "{line}");
+    let mut request = Vec::new();
+    to_json(&fs::read(recordings("oi_openai/oneshot/req000.binpb")).unwrap(), &mut request).unwrap();
+    fs::write(&pipe, request).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stdout).lines().count()), (Some(0), 1));
 }

@@ -75,14 +75,16 @@ pub fn grpc(text: &str) -> Result<Scheme, String> {
         None => (Scheme::Absent, text),
         Some(("http", rest)) => (Scheme::Http, rest),
         Some(("https", rest)) => (Scheme::Https, rest),
-        Some((other, _)) => return Err(format!("{text:?} has the scheme {other}, which is not supported; {ACCEPTED}")),
+        Some((other, _)) => {
+            return Err(format!("{:?} has the scheme {other}, which is not supported; {ACCEPTED}", shown(text)));
+        }
     };
     if text.starts_with("unix:") {
-        return Err(format!("{text:?} is a Unix socket, which is not supported in this version; {ACCEPTED}"));
+        return Err(format!("{:?} is a Unix socket, which is not supported in this version; {ACCEPTED}", shown(text)));
     }
     let authority = rest.strip_suffix('/').filter(|_| scheme != Scheme::Absent).unwrap_or(rest);
     if authority.contains(['/', '?', '#']) {
-        return Err(format!("{text:?} has a path, {ACCEPTED}"));
+        return Err(format!("{:?} has a path, {ACCEPTED}", shown(text)));
     }
     check_authority(text, authority, true).map_err(|wrong| format!("{wrong}, {ACCEPTED}"))?;
     Ok(scheme)
@@ -97,15 +99,17 @@ pub fn url(text: &str) -> Result<Scheme, String> {
     let (scheme, rest) = match text.split_once("://") {
         Some(("http", rest)) => (Scheme::Http, rest),
         Some(("https", rest)) => (Scheme::Https, rest),
-        Some((other, _)) => return Err(format!("{text:?} has the scheme {other}, which is not supported; {ACCEPTED}")),
-        None => return Err(format!("{text:?} has no scheme, {ACCEPTED}")),
+        Some((other, _)) => {
+            return Err(format!("{:?} has the scheme {other}, which is not supported; {ACCEPTED}", shown(text)));
+        }
+        None => return Err(format!("{:?} has no scheme, {ACCEPTED}", shown(text))),
     };
     if text.contains(['?', '#']) {
-        return Err(format!("{text:?} has a query or a fragment, {ACCEPTED}"));
+        return Err(format!("{:?} has a query or a fragment, {ACCEPTED}", shown(text)));
     }
     let authority = rest.split('/').next().unwrap_or_default();
     check_authority(text, authority, false).map_err(|wrong| format!("{wrong}, {ACCEPTED}"))?;
-    text.parse::<Uri>().map_err(|error| format!("{text:?} is not valid ({error}), {ACCEPTED}"))?;
+    text.parse::<Uri>().map_err(|error| format!("{:?} is not valid ({error}), {ACCEPTED}", shown(text)))?;
     Ok(scheme)
 }
 
@@ -117,16 +121,27 @@ fn check_authority(text: &str, authority: &str, port_needed: bool) -> Result<(),
     let (host, port) = host_and_port(authority);
     match port {
         Some(port) => {
-            port_of(port).filter(|port| *port > 0).ok_or_else(|| format!("{text:?} has no valid port"))?;
+            port_of(port).filter(|port| *port > 0).ok_or_else(|| format!("{:?} has no valid port", shown(text)))?;
         }
-        None if port_needed => return Err(format!("{text:?} has no port")),
+        None if port_needed => return Err(format!("{:?} has no port", shown(text))),
         None => {}
     }
     let valid = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(host) => host.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6()),
         None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')),
     };
-    if valid { Ok(()) } else { Err(format!("{text:?} has no valid host")) }
+    if valid { Ok(()) } else { Err(format!("{:?} has no valid host", shown(text))) }
+}
+
+/// The text as messages show it: without what stands in front of an `@`, which may be a password with any characters in it.
+fn shown(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((before, host)) => {
+            let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
+            format!("{scheme}***@{host}")
+        }
+        None => text.to_owned(),
+    }
 }
 
 /// The two parts of an authority; the latter may be missing.
@@ -146,6 +161,19 @@ fn port_of(text: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_never_shown_whatever_else_is_wrong() {
+        let passwords = ["secret", "se/secret", "se?secret", "se#secret", "secret:99999"];
+        let texts = passwords.iter().flat_map(|password| {
+            ["http://", "https://", "ftp://", "unix:", ""].map(|scheme| format!("{scheme}user:{password}@host:1?a=b"))
+        });
+        for text in texts {
+            for error in [grpc(&text).unwrap_err(), url(&text).unwrap_err()] {
+                assert!(!error.contains("secret"), "{error}");
+            }
+        }
+    }
 
     #[test]
     fn an_endpoint_that_is_ones_own_is_seen_and_no_other() {

@@ -56,6 +56,8 @@ impl Expander<'_> {
         let whole = closing(&scalar.text).is_some_and(|end| end + 1 == scalar.text.len());
         let mut text = String::new();
         self.text(&scalar.text, &mut text, 0).map_err(|text| place.problem(path, text))?;
+        // A part of the expanded text may be quoted, and the value of a variable is a part.
+        self.problems.hide(&text, &scalar.text);
         self.room = self
             .room
             .checked_sub(text.len())
@@ -66,7 +68,7 @@ impl Expander<'_> {
     }
 
     /// Appends the expanded text to `out`.
-    fn text(&self, text: &str, out: &mut String, depth: usize) -> Result<(), String> {
+    fn text(&mut self, text: &str, out: &mut String, depth: usize) -> Result<(), String> {
         if depth > MAX_DEPTH {
             return Err(format!("has defaults nested deeper than {MAX_DEPTH}"));
         }
@@ -93,7 +95,7 @@ impl Expander<'_> {
     }
 
     /// Expands what stands between `${` and `}`.
-    fn variable(&self, body: &str, out: &mut String, depth: usize) -> Result<(), String> {
+    fn variable(&mut self, body: &str, out: &mut String, depth: usize) -> Result<(), String> {
         let (name, default) = match body.split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => (body, None),
@@ -108,6 +110,7 @@ impl Expander<'_> {
         }
         match ((self.env)(name), default) {
             (Some(value), _) => {
+                self.problems.hide(&value, &format!("${{env:{name}}}"));
                 out.push_str(&value);
                 Ok(())
             }

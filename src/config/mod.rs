@@ -290,6 +290,8 @@ pub enum ExporterKind {
         path: PathBuf,
         /// `append`: keep what the file holds.
         append: bool,
+        /// `follow_symlinks`: write to what a symbolic link at `path` points to.
+        follow_symlinks: bool,
     },
     /// `debug`
     Debug {

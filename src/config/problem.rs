@@ -23,12 +23,18 @@ pub struct Problem {
 pub struct Problems {
     list: Vec<Problem>,
     more: usize,
+    /// Texts that came from the environment, which may be secrets, each with the text that stands in the file. The longest
+    /// is in front.
+    hidden: Vec<(String, String)>,
 }
 
 /// Problems kept in words; the rest are counted.
 const MOST: usize = 100;
 /// Longest path and longest text, in bytes: both may repeat what the file says.
 const LONGEST: usize = 1000;
+/// A hidden text of so many bytes is hidden wherever it occurs, a shorter one and a number only where it is quoted whole:
+/// `5` from the environment does not change `from 1 to 65535`.
+const HIDDEN_ANYWHERE: usize = 4;
 
 // === impl Problem ===
 
@@ -56,6 +62,7 @@ impl Problems {
             self.more += 1;
             return;
         }
+        problem.text = self.without_hidden(problem.text);
         for text in [&mut problem.path, &mut problem.text] {
             if text.len() > LONGEST {
                 let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at));
@@ -64,6 +71,24 @@ impl Problems {
             }
         }
         self.list.push(problem);
+    }
+
+    /// From now on no problem shows `value`: `shown` is written in its place.
+    pub fn hide(&mut self, value: &str, shown: &str) {
+        if !value.is_empty() && value != shown {
+            let at = self.hidden.partition_point(|(known, _)| known.len() >= value.len());
+            self.hidden.insert(at, (value.to_owned(), shown.to_owned()));
+        }
+    }
+
+    fn without_hidden(&self, mut text: String) -> String {
+        for (value, shown) in &self.hidden {
+            text = text.replace(&format!("{value:?}"), &format!("\"{shown}\""));
+            if value.len() >= HIDDEN_ANYWHERE && !value.bytes().all(|byte| byte.is_ascii_digit()) {
+                text = text.replace(value.as_str(), shown);
+            }
+        }
+        text
     }
 
     /// Whether nothing is wrong.

@@ -146,7 +146,8 @@ pub(super) fn headers(configured: &BTreeMap<String, Secret>) -> Result<HeaderMap
 
 /// A URL with scheme `http` or `https` and a host; `setting` is named in the error.
 pub(super) fn url(setting: &str, text: &str) -> Result<Uri, String> {
-    let error = |why: &str| format!("{setting}: {text:?} {why}");
+    // The text may have come from the environment, and have a password in it: it is not shown.
+    let error = |why: &str| format!("{setting}: {why}");
     let uri: Uri = text.parse().map_err(|_| error("is not a URL"))?;
     // A port that is none would stand for the default one.
     let (authority, host) =

@@ -1,7 +1,8 @@
 //! One OTLP/JSON request a line, as otelcol's file exporter writes and its `otlpjsonfile` receiver reads.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,14 +27,27 @@ struct Output {
 // === impl File ===
 
 impl File {
-    /// Opens `path` for writing; `-` is standard output. What the file holds is cut off unless `append`.
-    pub(super) fn open(path: &Path, append: bool) -> Result<Self, String> {
+    /// Opens `path` for writing; `-` is standard output. What the file holds is cut off unless `append`. A new file can be
+    /// read and written by its owner only, because prompts and answers are in it.
+    pub(super) fn open(path: &Path, append: bool, follow_symlinks: bool) -> Result<Self, String> {
         let to: Box<dyn Write + Send> = if path == Path::new("-") {
             Box::new(io::stdout())
         } else {
             let mut options = OpenOptions::new();
-            options.create(true).write(true).append(append).truncate(!append);
-            Box::new(options.open(path).map_err(|error| format!("path: {}: {error}", path.display()))?)
+            options.create(true).write(true).append(append).truncate(!append).mode(0o600);
+            // In a directory that others may write to, a link could lead to any file of this user.
+            options.custom_flags(if follow_symlinks { 0 } else { libc::O_NOFOLLOW });
+            let file = options.open(path).map_err(|error| match error.raw_os_error() {
+                Some(libc::ELOOP) if !follow_symlinks => {
+                    format!(
+                        "path: {} is a symbolic link; set follow_symlinks: true to write to its target",
+                        path.display()
+                    )
+                }
+                _ => format!("path: {}: {error}", path.display()),
+            })?;
+            warn_of_open_directory(path);
+            Box::new(file)
         };
         Ok(Self(Arc::new(Mutex::new(Output { to, torn: false }))))
     }
@@ -65,6 +79,14 @@ impl File {
             Ok(Err(error)) => Outcome::Retry { after: None, message: error.to_string() },
             Err(error) => Outcome::Refused { message: error.to_string() },
         }
+    }
+}
+
+/// Warns where everybody may replace the file: the directory is writable by others and has no sticky bit.
+fn warn_of_open_directory(path: &Path) {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if fs::metadata(parent).is_ok_and(|found| found.mode() & 0o1002 == 0o002) {
+        tracing::warn!(directory = %parent.display(), "everybody may replace the file that is exported to");
     }
 }
 

@@ -172,7 +172,7 @@ fn base(endpoint: &str, insecure: bool) -> Result<String, String> {
     let uri = url("endpoint", &text)?;
     match uri.path() {
         "/" | "" if uri.query().is_none() => Ok(text.trim_end_matches('/').to_owned()),
-        _ => Err(format!("endpoint: {endpoint:?} has a path, but gRPC has none")),
+        _ => Err("endpoint: has a path, but gRPC has none".into()),
     }
 }
 

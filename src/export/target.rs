@@ -29,7 +29,9 @@ impl Target {
         match kind {
             ExporterKind::OtlpGrpc(config) => OtlpGrpc::new(config).map(Self::Grpc),
             ExporterKind::OtlpHttp(config) => OtlpHttp::new(config).map(Self::Http),
-            ExporterKind::File { path, append } => File::open(path, *append).map(Self::File),
+            ExporterKind::File { path, append, follow_symlinks } => {
+                File::open(path, *append, *follow_symlinks).map(Self::File)
+            }
             ExporterKind::Debug { verbosity } => Ok(Self::Debug(Debug::new(*verbosity))),
         }
     }

@@ -97,7 +97,7 @@ async fn every_exporter_gets_every_parcel_whatever_becomes_of_the_others() {
         exporter("otlp_grpc/silent", ExporterKind::OtlpGrpc(otlp(&silent.address.to_string()))),
         exporter("otlp_grpc/tempo", ExporterKind::OtlpGrpc(otlp(&grpc.address.to_string()))),
         exporter("otlp_http", ExporterKind::OtlpHttp(otlp(&format!("http://{}/", http.address)))),
-        exporter("file", ExporterKind::File { path: path.clone(), append: false }),
+        exporter("file", ExporterKind::File { path: path.clone(), append: false, follow_symlinks: false }),
     ];
     let (exporters, ledger) = start(&config).unwrap();
     let expected: Vec<String> = (0..500).map(|number| format!("span {number}")).collect();
@@ -254,7 +254,7 @@ async fn settings_that_are_no_good_are_errors_that_name_the_exporter_and_the_set
         assert!(error.starts_with("exporters.otlp_grpc/x: ") && error.contains(expected), "{error}");
         assert!(!error.contains("secret"), "{error}");
     }
-    let kind = ExporterKind::File { path: "/no/such/file".into(), append: true };
+    let kind = ExporterKind::File { path: "/no/such/file".into(), append: true, follow_symlinks: false };
     let error = start(&[exporter("file/kept", kind)]).err().unwrap().to_string();
     assert!(error.starts_with("exporters.file/kept: path: /no/such/file"), "{error}");
 }

@@ -2,7 +2,8 @@
 //! in it.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -16,6 +17,12 @@ const ENDINGS: [&str; 8] = ["pb", "binpb", "bin", "otlp", "protobuf", "json", "j
 const COMPRESSED: [&str; 3] = [".gz", ".zst", ".zstd"];
 /// Largest file, as it is and inflated.
 const MOST_BYTES: u64 = 1 << 30;
+/// Most that is read of a device: some have no end.
+const MOST_OF_DEVICE: u64 = 16 << 20;
+/// A compressed file may inflate to [`LEAST_INFLATED`] bytes, or to this many times its size if that is more. OTLP in JSON
+/// inflates to some thirty times its size, and a bomb to a thousand times.
+const MOST_INFLATION: u64 = 200;
+const LEAST_INFLATED: u64 = 64 << 20;
 /// Bad lines of one file that are told.
 const MOST_TOLD: usize = 10;
 const GZIP: &[u8] = b"\x1f\x8b";
@@ -113,23 +120,37 @@ fn lines(path: &Path, bytes: &[u8], mut take: impl FnMut(&[u8]) -> Result<(), St
     any.then_some(problems)
 }
 
-/// What is in a file, inflated.
+/// Reads a file and inflates it. A file that is too large is refused before it is read.
 fn contents(path: &Path) -> io::Result<Vec<u8>> {
-    let bytes = whole(File::open(path)?)?;
+    let found = fs::metadata(path)?;
+    if found.is_file() && found.len() > MOST_BYTES {
+        return Err(too_large(MOST_BYTES));
+    }
+    if found.file_type().is_fifo() {
+        // Opening it blocks until something writes to it. Nothing is to be done if that cannot be said.
+        let _ = writeln!(io::stderr(), "tailsieve: {}: waiting for a writer of this pipe", path.display());
+    }
+    let most = if found.file_type().is_char_device() { MOST_OF_DEVICE } else { MOST_BYTES };
+    let bytes = whole(File::open(path)?, most)?;
+    let inflated = (bytes.len() as u64).saturating_mul(MOST_INFLATION).clamp(LEAST_INFLATED, MOST_BYTES);
     match () {
-        () if bytes.starts_with(GZIP) => whole(MultiGzDecoder::new(&*bytes)),
-        () if bytes.starts_with(ZSTD) => whole(zstd::Decoder::with_buffer(&*bytes)?),
+        () if bytes.starts_with(GZIP) => whole(MultiGzDecoder::new(&*bytes), inflated),
+        () if bytes.starts_with(ZSTD) => whole(zstd::Decoder::with_buffer(&*bytes)?, inflated),
         () => Ok(bytes),
     }
 }
 
-fn whole(from: impl Read) -> io::Result<Vec<u8>> {
+fn whole(from: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > MOST_BYTES {
-        true => Err(io::Error::other(format!("is larger than {MOST_BYTES} bytes"))),
+    from.take(most + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > most {
+        true => Err(too_large(most)),
         false => Ok(bytes),
     }
+}
+
+fn too_large(most: u64) -> io::Error {
+    io::Error::other(format!("is larger than {most} bytes, as it is or inflated"))
 }
 
 fn wrong(path: &Path, what: impl std::fmt::Display) -> String {

@@ -142,9 +142,10 @@ fn prices(yaml: &mut Yaml, prices: &Prices) {
 fn exporter(yaml: &mut Yaml, exporter: &Exporter) {
     match &exporter.kind {
         ExporterKind::OtlpGrpc(otlp) | ExporterKind::OtlpHttp(otlp) => otlp_exporter(yaml, otlp),
-        ExporterKind::File { path, append } => {
+        ExporterKind::File { path, append, follow_symlinks } => {
             yaml.path("path", Some(path));
             yaml.plain("append", append);
+            yaml.plain("follow_symlinks", follow_symlinks);
         }
         ExporterKind::Debug { verbosity } => yaml.plain(
             "verbosity",

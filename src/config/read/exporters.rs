@@ -86,7 +86,11 @@ fn file(file: &mut Section<'_, '_>) -> ExporterKind {
     if path.is_none() && (!file.has("path") || file.is_clean()) {
         file.problem("path", "is missing, name a file, or - for standard output");
     }
-    ExporterKind::File { path: path.unwrap_or_default(), append: file.boolean("append", false) }
+    ExporterKind::File {
+        path: path.unwrap_or_default(),
+        append: file.boolean("append", false),
+        follow_symlinks: file.boolean("follow_symlinks", false),
+    }
 }
 
 /// A debug exporter's own keys.

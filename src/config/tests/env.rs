@@ -107,3 +107,29 @@ fn expansion_cannot_grow_without_bound() {
     let text = beside_exporter(&format!("sampling: {{rules: [{{name: a, when: '{nested}'}}]}}"));
     assert!(wrong(&text)[0].contains("defaults nested deeper than 8"));
 }
+
+#[test]
+fn what_came_from_the_environment_is_never_shown() {
+    let env = |name: &str| match name {
+        "SECRET" => Some("hunter2-hunter2".to_owned()),
+        "SHORT" => Some("7x".to_owned()),
+        _ => None,
+    };
+    for value in ["${env:SECRET}", "x${env:SECRET}y", "${NONE:-${SECRET}}", "http://a:${SECRET}@host:0?x", "${SHORT}"] {
+        for section in [
+            "sessions: {settle: 'VALUE', max_spans: 'VALUE', max_bytes: 'VALUE'}",
+            "receivers: {otlp: {protocols: {grpc: {endpoint: 'VALUE', transport: 'VALUE'}}}}",
+            "service: {telemetry: {logs: {level: 'VALUE', encoding: 'VALUE'}, metrics: {endpoint: 'VALUE'}}}",
+            "memory: {limit: 'VALUE'}",
+        ] {
+            let text = beside_exporter(&section.replace("VALUE", value));
+            let problems = parse(&text, "t.yaml", &env).unwrap_err().to_string();
+            assert!(!problems.contains("hunter2") && !problems.contains("7x"), "{problems}");
+            assert!(problems.contains("${"), "the place in the file is shown instead: {problems}");
+        }
+        let text =
+            format!("exporters: {{otlp_grpc: {{endpoint: '{value}', timeout: '{value}', compression: '{value}'}}}}");
+        let problems = parse(&text, "t.yaml", &env).unwrap_err().to_string();
+        assert!(!problems.contains("hunter2") && !problems.contains("7x"), "{problems}");
+    }
+}

@@ -52,7 +52,10 @@ fn later_files_win_key_by_key_and_lists_are_replaced() {
     let rules: Vec<_> = config.sampling.rules.iter().map(|rule| rule.name.as_str()).collect();
     assert_eq!(rules, ["c"]);
     assert_eq!(config.exporters[0].kind, ExporterKind::Debug { verbosity: Verbosity::Normal });
-    assert_eq!(config.exporters[1].kind, ExporterKind::File { path: "x".into(), append: false });
+    assert_eq!(
+        config.exporters[1].kind,
+        ExporterKind::File { path: "x".into(), append: false, follow_symlinks: false }
+    );
 }
 
 #[test]

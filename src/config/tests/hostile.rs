@@ -105,7 +105,7 @@ proptest! {
         settle in 0..600_000_000_000u64, bytes in 1..1u64 << 50, origin in any::<String>(),
     ) {
         let mut config = right("exporters: {file/x: {path: a}}");
-        config.exporters[0].kind = ExporterKind::File { path: path.into(), append: true };
+        config.exporters[0].kind = ExporterKind::File { path: path.into(), append: true, follow_symlinks: false };
         config.sampling.rules.push(Rule { name, when: Some(format!("x{when}").as_str().into()), probability, drop: false });
         config.sessions.settle = Duration::from_nanos(settle);
         config.sessions.max_bytes = bytes;

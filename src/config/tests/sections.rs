@@ -229,7 +229,10 @@ service: {shutdown_timeout: 5s, telemetry: {logs: {level: WARN, encoding: json},
         },
     };
     assert_eq!(config.exporters[0], first);
-    assert_eq!(config.exporters[1].kind, ExporterKind::File { path: "out.jsonl".into(), append: true });
+    assert_eq!(
+        config.exporters[1].kind,
+        ExporterKind::File { path: "out.jsonl".into(), append: true, follow_symlinks: false }
+    );
     assert_eq!(config.exporters[2].kind, ExporterKind::Debug { verbosity: Verbosity::Detailed });
     let carried = vec!["otlp_http/a".to_owned()];
     assert_eq!(config.passthrough, Passthrough { logs: carried.clone(), metrics: carried });

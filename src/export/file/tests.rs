@@ -26,7 +26,7 @@ async fn each_request_is_one_line_of_json() {
     let path = directory.path().join("kept.jsonl");
     std::fs::write(&path, "what stood there\n").unwrap();
     for append in [false, true] {
-        let file = File::open(&path, append).unwrap();
+        let file = File::open(&path, append, false).unwrap();
         for name in ["one\nline", "two"] {
             let line = File::encode(Signal::Traces, &request(&[name])).unwrap();
             assert_eq!(file.send(line).await, Outcome::taken());
@@ -59,6 +59,23 @@ fn what_is_not_otlp_is_refused_and_a_path_that_cannot_be_written_is_named() {
     assert!(File::encode(Signal::Traces, b"\xff\xff").is_err());
     assert!(File::encode(Signal::Logs, b"\xff\xff").is_err());
     assert_eq!(File::encode(Signal::Metrics, b"").unwrap().last(), Some(&b'\n'));
-    let error = File::open(Path::new("/no/such/place"), false).err().unwrap();
+    let error = File::open(Path::new("/no/such/place"), false, false).err().unwrap();
     assert!(error.contains("/no/such/place"), "{error}");
+}
+
+#[test]
+fn a_new_file_is_its_owners_alone_and_a_link_is_followed_only_where_that_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let [kept, precious, link] = ["kept.jsonl", "precious", "link.jsonl"].map(|name| directory.path().join(name));
+    File::open(&kept, false, false).unwrap();
+    assert_eq!(std::fs::metadata(&kept).unwrap().mode() & 0o777, 0o600);
+    std::fs::write(&precious, "precious").unwrap();
+    std::os::unix::fs::symlink(&precious, &link).unwrap();
+    for append in [false, true] {
+        let error = File::open(&link, append, false).err().unwrap();
+        assert!(error.contains("is a symbolic link") && error.contains("follow_symlinks"), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
+    File::open(&link, false, true).unwrap();
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "");
 }

@@ -109,3 +109,20 @@ fn directories_are_searched_in_order_and_circles_end() {
     let problems = find(&root.join("nothing"), &mut files);
     assert!(problems.len() == 1 && problems[0].contains("no file in it ends in one of .pb, "), "{problems:?}");
 }
+
+#[test]
+fn what_has_no_end_is_refused_before_it_takes_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let sparse = directory.path().join("sparse.json");
+    File::create(&sparse).unwrap().set_len(10 << 30).unwrap();
+    let zeros = vec![0; 64 << 20];
+    let bomb = directory.path().join("bomb.json.gz");
+    // Sixty-five megabytes of zeros in some three hundred kilobytes.
+    fs::write(&bomb, gzip(&[&zeros[..], &zeros[..1 << 20]].concat())).unwrap();
+    for (path, most) in
+        [(sparse.as_path(), MOST_BYTES), (&bomb, LEAST_INFLATED), (Path::new("/dev/zero"), MOST_OF_DEVICE)]
+    {
+        let problems = read(path, |_| panic!("nothing is to be taken"));
+        assert_eq!(problems, [wrong(path, too_large(most))]);
+    }
+}
