@@ -139,7 +139,7 @@ async fn large_and_tiny_sessions_side_by_side_do_not_pass_the_limit() {
     let traffic = vec![large, tiny];
     let time = Duration::from_secs(30);
     let outcome = run(Scenario { traffic, rules, answer: Answer::Take, offered: 8 * LIMIT, time }).await;
-    assert!(outcome.accepted_bytes > 2 * LIMIT, "too little to prove anything");
+    assert!(outcome.accepted_bytes > LIMIT, "too little to prove anything");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -30,7 +30,7 @@ const COLLECT_PERIOD: Nanos = SECOND / 2;
 /// The part of the limit that is held back for what nobody counts: memory that the allocator keeps between sizes, tables
 /// while they grow, and bytes in the buffers of connections. Measured with large and tiny sessions side by side at 256 MiB:
 /// resident memory passes the mark at which the door refuses by 9 %.
-const HELD_BACK: u64 = 16;
+const HELD_BACK: u64 = 12;
 /// Parts of a thousand from which sessions are judged early.
 const EARLY: u64 = 850;
 /// Parts of a thousand from which the door refuses.
